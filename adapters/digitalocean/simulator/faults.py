@@ -1,0 +1,199 @@
+"""Faults on order: rules saying which requests fare ill, and how.
+
+Knows methods, paths and counting; what a fault does to a connection is the server's business.
+"""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, cast, get_args
+
+from . import checks
+from .wire import Answer, JsonObject, unprocessable
+
+FaultAction: TypeAlias = Literal["status", "reset", "lose_answer", "hang", "error_on_page", "quota"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultRule:
+    """Which requests fare ill, and how.
+
+    A request matches when its method and account are the rule's, where the rule names any, and the regular
+    expression `path` fits its whole path, with or without "/v2/" in front ("droplets",
+    "/v2/droplets/[0-9]+"). Of the matches the first `after` pass; then every `every`-th is hit, at most
+    `times` of them (None: no end). `nth=3` is short for "the third match only".
+
+    Actions: "status" answers `status` with `body` (an object is sent as JSON, a string as HTML) and
+    `headers`, without doing anything. "reset" closes the connection, with nothing done. "lose_answer" does
+    what was asked and closes the connection. "hang" waits `seconds` of real time, then goes on as usual.
+    "error_on_page" is "status" for page `page` of a list only. "quota" refuses a creation, as an account
+    that is full does.
+    """
+
+    action: FaultAction
+    method: str = "*"
+    path: str = ".*"
+    account: str | None = None
+    after: int = 0
+    every: int = 1
+    times: int | None = None
+    nth: int | None = None
+    status: int = 500
+    body: JsonObject | str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 60.0
+    page: int = 2
+
+    def matches(self, method: str, path: str, page: str, account: str) -> bool:
+        """Whether this request is one the rule counts."""
+        if self.method not in ("*", method) or self.account not in (None, account):
+            return False
+        if self.action == "error_on_page" and page != str(self.page):
+            return False
+        if self.action == "quota" and method != "POST":
+            return False
+        return any(re.fullmatch(self.path, text) for text in (path, path.removeprefix("/v2/")))
+
+    def hits(self, match: int) -> bool:
+        """Whether the match of this number, counted from 1, is hit."""
+        if self.nth is not None:
+            return match == self.nth
+        beyond = match - self.after
+        if beyond < 1 or beyond % self.every != 0:
+            return False
+        return self.times is None or beyond // self.every <= self.times
+
+    def answer(self, path: str, request_id: str) -> Answer:
+        """The answer a fault of the answering kinds gives."""
+        if self.action == "quota":
+            message = _QUOTA_MESSAGES.get(path.rpartition("/")[2], "you have reached a limit of your account")
+            return Answer(422, _error("unprocessable_entity", message, request_id))
+        if isinstance(self.body, str):
+            return Answer(self.status, text=self.body, headers=self.headers)
+        if self.body is not None:
+            return Answer(self.status, {"request_id": request_id, **self.body}, headers=self.headers)
+        error_id = _ERROR_IDS.get(self.status, "server_error")
+        message = "Server Error" if self.status >= 500 else error_id.replace("_", " ")
+        return Answer(self.status, _error(error_id, message, request_id), headers=self.headers)
+
+
+_QUOTA_MESSAGES = {
+    "droplets": "creating this/these droplet(s) will exceed your droplet limit",
+    "volumes": "failed to create volume: volume limit exceeded",
+    "load_balancers": "you have reached your load balancer limit",
+    "reserved_ips": "you have reached your reserved IP limit",
+}
+_ERROR_IDS = {
+    400: "bad_request",
+    401: "Unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    422: "unprocessable_entity",
+    429: "too_many_requests",
+    503: "service_unavailable",
+}
+
+
+def _error(error_id: str, message: str, request_id: str) -> JsonObject:
+    return {"id": error_id, "message": message, "request_id": request_id}
+
+
+@dataclass(frozen=True)
+class FaultCount:
+    """A rule, how many requests it matched so far, and how many of those it hit."""
+
+    rule: FaultRule
+    matched: int
+    hit: int
+
+
+class FaultBook:
+    """The rules in force, in the order they were given. All rules count a request; the first hit decides."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: list[FaultCount] = []
+        self._release = threading.Event()
+        self._closed = False
+
+    def add(self, rule: FaultRule) -> None:
+        """Put a rule in force, its counts at nought."""
+        with self._lock:
+            self._counts.append(FaultCount(rule, 0, 0))
+
+    def clear(self) -> None:
+        """Lift all rules, and let go on what hangs."""
+        with self._lock:
+            self._counts.clear()
+            self._release.set()
+            self._release = threading.Event()
+
+    def close(self) -> None:
+        """Let go of what hangs, for good: the server stops."""
+        with self._lock:
+            self._closed = True
+            self._release.set()
+
+    def strike(self, method: str, path: str, page: str, account: str) -> FaultRule | None:
+        """The rule that hits this request, if one does."""
+        chosen = None
+        with self._lock:
+            for index, count in enumerate(self._counts):
+                if not count.rule.matches(method, path, page, account):
+                    continue
+                match = count.matched + 1
+                hit = chosen is None and count.rule.hits(match)
+                self._counts[index] = FaultCount(count.rule, match, count.hit + hit)
+                if hit:
+                    chosen = count.rule
+        return chosen
+
+    def wait(self, seconds: float) -> bool:
+        """Hang in real time; False when the server stopped meanwhile."""
+        with self._lock:
+            release = self._release
+        release.wait(seconds)
+        return not self._closed
+
+    @property
+    def counts(self) -> tuple[FaultCount, ...]:
+        """The rules in force with their counts."""
+        with self._lock:
+            return tuple(self._counts)
+
+
+def rule_from_json(body: JsonObject) -> FaultRule:
+    """A rule as it comes over HTTP; the fields are those of `FaultRule`."""
+    unknown = set(body) - set(FaultRule.__dataclass_fields__)
+    if unknown:
+        raise unprocessable(f"a fault rule has no {', '.join(sorted(unknown))}")
+    action = checks.text(body, "action")
+    if action not in get_args(FaultAction):
+        raise unprocessable(f"action must be one of {', '.join(get_args(FaultAction))}")
+    path = checks.text(body, "path", default=".*")
+    try:
+        re.compile(path)
+    except re.error as problem:
+        raise unprocessable(f"path is no regular expression: {problem}") from None
+    seconds, content = body.get("seconds", 60.0), body.get("body")
+    if not isinstance(seconds, int | float) or not isinstance(content, dict | str | None):
+        raise unprocessable("seconds must be a number, and body an object or a string")
+    headers = {name: str(value) for name, value in checks.mapping(body, "headers").items()}
+    most = 10**9
+    return FaultRule(
+        action=cast("FaultAction", action),
+        method=checks.text(body, "method", default="*").upper(),
+        path=path,
+        account=body.get("account"),
+        after=checks.number(body, "after", low=0, high=most, default=0),
+        every=checks.number(body, "every", low=1, high=most, default=1),
+        times=None if body.get("times") is None else checks.number(body, "times", low=1, high=most),
+        nth=None if body.get("nth") is None else checks.number(body, "nth", low=1, high=most),
+        status=checks.number(body, "status", low=200, high=599, default=500),
+        body=content,
+        headers=headers,
+        seconds=float(seconds),
+        page=checks.number(body, "page", low=1, high=most, default=2),
+    )

@@ -1,0 +1,315 @@
+"""The contract that every cloud adapter keeps, as a pytest suite to inherit from.
+
+    import pytest
+    from kubisnap.adapters.testing import CloudContract, Settle
+
+    class TestMyCloud(CloudContract):
+        region, size, image = "nyc1", "small", "ubuntu-24-04-x64"
+        kinds = frozenset({Kind.NETWORK, Kind.SERVER, ...})
+
+        @pytest.fixture
+        def cloud(self): ...
+        @pytest.fixture
+        def other_account_cloud(self): ...
+        @pytest.fixture
+        def settle(self) -> Settle: ...
+
+It makes things and removes them again, under names of clusters that exist for one test only; an
+account that holds other things is left as it was. Needs pytest and hypothesis. For readable
+failures call ``pytest.register_assert_rewrite("kubisnap.adapters.testing")`` before the import.
+"""
+# ruff: noqa: S101 - a suite of tests asserts
+
+import base64
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, ClassVar, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ..engine.domain.model import (
+    ClusterSpec,
+    FirewallSpec,
+    Forward,
+    ForwardProtocol,
+    LoadBalancerSpec,
+    Placement,
+    Protocol,
+    Role,
+    Rule,
+    canonical,
+)
+from ..engine.domain.resources import (
+    Accepted,
+    ClusterRef,
+    Firewall,
+    Key,
+    Kind,
+    LoadBalancer,
+    Network,
+    Observed,
+    Request,
+    ReservedIp,
+    ReservedIpAssignment,
+    Resource,
+    Server,
+    SshKey,
+    Status,
+    Subnet,
+    Tag,
+    Volume,
+    VolumeAttachment,
+    provider_name,
+)
+from ..engine.errors import CloudError, Conflict, Denied, Rejected, ResourceMissing, Unavailable
+from ..engine.ports import Cloud
+
+Settle: TypeAlias = Callable[[], None]
+"""Lets time pass at the cloud: advances a fake clock, or really waits a moment."""
+
+_ROUNDS = 120
+_T = TypeVar("_T")
+_REFERENCES = frozenset({"network", "subnet", "ssh_keys", "volume", "server", "reserved_ip"})
+
+MAIN = Key(Kind.NETWORK, "main")
+ADMIN = Key(Kind.SSH_KEY, "admin")
+SERVER = Key(Kind.SERVER, "workers-0")
+FIREWALL = Key(Kind.FIREWALL, "nodes")
+VOLUME = Key(Kind.VOLUME, "data")
+BALANCER = Key(Kind.LOAD_BALANCER, "web")
+_TAGS = {role: Key(Kind.TAG, role or "cluster") for role in (None, *Role)}
+
+SAMPLES: dict[Kind, Key] = {
+    Kind.TAG: _TAGS[Role.WORKER],
+    Kind.SSH_KEY: ADMIN,
+    Kind.NETWORK: MAIN,
+    Kind.SUBNET: Key(Kind.SUBNET, "inner"),
+    Kind.FIREWALL: FIREWALL,
+    Kind.SERVER: SERVER,
+    Kind.VOLUME: VOLUME,
+    Kind.VOLUME_ATTACHMENT: Key(Kind.VOLUME_ATTACHMENT, VOLUME.name),
+    Kind.LOAD_BALANCER: BALANCER,
+    Kind.RESERVED_IP: Key(Kind.RESERVED_IP, "entry"),
+    Kind.RESERVED_IP_ASSIGNMENT: Key(Kind.RESERVED_IP_ASSIGNMENT, "entry"),
+}
+"""One resource of each kind, as the suite makes it."""
+
+_NEEDS: dict[Kind, tuple[Key, ...]] = {
+    Kind.SUBNET: (MAIN,),
+    Kind.FIREWALL: (_TAGS[Role.CONTROL_PLANE], _TAGS[Role.WORKER]),
+    Kind.SERVER: (_TAGS[None], _TAGS[Role.WORKER], MAIN, ADMIN),
+    Kind.VOLUME: (_TAGS[None],),
+    Kind.VOLUME_ATTACHMENT: (VOLUME, SERVER),
+    Kind.LOAD_BALANCER: (MAIN, _TAGS[Role.WORKER]),
+    Kind.RESERVED_IP_ASSIGNMENT: (SAMPLES[Kind.RESERVED_IP], SERVER),
+}
+
+
+class ManualClock:
+    """A clock that moves when told to; sleeping moves it, and never waits. Safe from several threads."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._now = start
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        with self._lock:
+            return self._now
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards."""
+        return self.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Move on."""
+        with self._lock:
+            self._now += seconds
+
+
+def public_key(seed: str = "", comment: str = "") -> str:
+    """Return a well-formed Ed25519 public key that nobody has the private half of."""
+    material = (seed.encode() or uuid.uuid4().bytes).ljust(32, b".")[:32]
+    blob = b"".join(len(part).to_bytes(4) + part for part in (b"ssh-ed25519", material))
+    return " ".join(filter(None, ("ssh-ed25519", base64.b64encode(blob).decode(), comment)))
+
+
+def new_cluster(name: str = "contract") -> ClusterRef:
+    """Return a cluster that nothing belongs to yet."""
+    return ClusterRef(id=uuid.uuid4().hex, name=name)
+
+
+def canonical_rules(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return firewall rules in the one order in which clouds must show them."""
+    firewall = FirewallSpec(name="", role=Role.WORKER, allow=rules)
+    spec = ClusterSpec(name="", kubernetes="", placement=Placement(cloud=""), firewalls=(firewall,))
+    return canonical(spec).firewalls[0].allow
+
+
+class Bench:
+    """What a test works with: makes resources of one cluster and takes them away again."""
+
+    def __init__(self, cloud: Cloud, settle: Settle, offer: tuple[str, str, str], cluster: ClusterRef) -> None:
+        self.cloud = cloud
+        self.cluster = cluster
+        self.ids: dict[Key, str] = {}
+        self._settle = settle
+        self._made: list[tuple[Kind, str]] = []
+        region, size, image = offer
+        self._kinds = cloud.catalogue().kinds
+        self.server = Server(
+            region=region,
+            size=size,
+            image=image,
+            role=Role.WORKER,
+            pool="workers",
+            network=MAIN.name,
+            ssh_keys=(ADMIN.name,) if Kind.SSH_KEY in self._kinds else (),
+            user_data="#!/bin/sh\necho hello\n",
+        )
+        self.key = SshKey(public_key=public_key())
+
+    def sample(self, kind: Kind) -> Resource:
+        """Return a small, ordinary resource of a kind."""
+        region = self.server.region
+        ssh = Rule(protocol=Protocol.TCP, ports="22", sources=("192.0.2.0/24",))
+        inside = Rule(protocol=Protocol.UDP, ports="8000-8100", sources=(Role.CONTROL_PLANE, Role.WORKER))
+        samples: dict[Kind, Resource] = {
+            Kind.TAG: Tag(role=Role.WORKER),
+            Kind.SSH_KEY: self.key,
+            Kind.NETWORK: Network(region=region, cidr="10.77.0.0/20"),
+            Kind.SUBNET: Subnet(cidr="10.77.4.0/24", network=MAIN.name),
+            Kind.FIREWALL: Firewall(role=Role.WORKER, rules=(ssh, inside)),
+            Kind.SERVER: self.server,
+            Kind.VOLUME: Volume(region=region, size_gib=10),
+            Kind.VOLUME_ATTACHMENT: VolumeAttachment(volume=VOLUME.name, server=SERVER.name),
+            Kind.LOAD_BALANCER: LoadBalancer(
+                region=region,
+                network=MAIN.name,
+                role=Role.WORKER,
+                forward=(Forward(port=80, target_port=30080), Forward(port=443, target_port=30443)),
+            ),
+            Kind.RESERVED_IP: ReservedIp(region=region),
+            Kind.RESERVED_IP_ASSIGNMENT: ReservedIpAssignment(
+                reserved_ip=SAMPLES[Kind.RESERVED_IP].name, server=SERVER.name
+            ),
+        }
+        return samples[kind]
+
+    def request(self, key: Key, resource: Resource | None = None) -> Request:
+        """Return the request for a resource, with the ids of all that was made so far."""
+        return Request(
+            cluster=self.cluster,
+            key=key,
+            resource=self.sample(key.kind) if resource is None else resource,
+            name=provider_name(self.cluster, key),
+            ids=dict(self.ids),
+        )
+
+    def need(self, kind: Kind) -> None:
+        """Make what a resource of this kind stands on, as far as the cloud has such things."""
+        for key in _NEEDS.get(kind, ()):
+            if key not in self.ids and key.kind in self._kinds:
+                tag = Tag(role=None if key.name == "cluster" else Role(key.name)) if key.kind is Kind.TAG else None
+                self.make(key, tag)
+
+    def make(self, key: Key, resource: Resource | None = None) -> Observed:
+        """Make a resource, and first what it needs; return it once it is usable."""
+        self.need(key.kind)
+        return self.wait(key.kind, self.ask(self.request(key, resource)))
+
+    def ask(self, request: Request) -> Accepted:
+        """Ask for a resource, to be taken away at the end."""
+        accepted = self.cloud.create(request)
+        self.ids[request.key] = accepted.id
+        self._made.append((request.key.kind, accepted.id))
+        return accepted
+
+    def wait(self, kind: Kind, accepted: Accepted) -> Observed:
+        """Let time pass until a resource is usable."""
+        return self.until(lambda: self.cloud.ready(kind, accepted), f"{kind} {accepted.id} never became ready")
+
+    def until(self, look: Callable[[], _T | None], otherwise: str) -> _T:
+        """Let time pass until `look` returns something other than None or False."""
+        for _ in range(_ROUNDS):
+            if found := look():
+                return found
+            self._settle()
+        return _fail(otherwise)
+
+    def gone(self, kind: Kind, resource_id: str) -> None:
+        """Let time pass until a resource is gone."""
+        self.until(
+            lambda: self.cloud.observe(kind, resource_id) is None, f"{kind} {resource_id} never went away"
+        )
+
+    def remove(self, kind: Kind, resource_id: str) -> None:
+        """Remove a resource, let time pass while it is in use, and until it is gone."""
+
+        def removed() -> bool:
+            try:
+                self.cloud.delete(kind, resource_id)
+            except Conflict:
+                return False
+            except ResourceMissing:
+                return True
+            return True
+
+        self.until(removed, f"{kind} {resource_id} could not be removed")
+        self.gone(kind, resource_id)
+
+    def clear(self) -> None:
+        """Remove everything that was made here, newest first."""
+        for kind, resource_id in reversed(self._made):
+            self.remove(kind, resource_id)
+
+    def listed(self) -> set[tuple[Kind, str]]:
+        """Return what the cloud lists of this cluster."""
+        return {(item.kind, item.id) for item in self.cloud.observe_all(self.cluster)}
+
+
+def _fail(reason: str) -> NoReturn:
+    pytest.fail(reason)
+
+
+_ports = st.one_of(
+    st.just("all"),
+    st.integers(1, 65535).map(str),
+    st.tuples(st.integers(1, 65535), st.integers(1, 65535))
+    .filter(lambda pair: pair[0] < pair[1])
+    .map(lambda pair: f"{pair[0]}-{pair[1]}"),
+)
+_ranges = st.one_of(
+    st.ip_addresses(v=4).flatmap(lambda a: st.sampled_from((8, 16, 24, 32)).map(lambda n: _range(a, n))),
+    st.ip_addresses(v=6).flatmap(lambda a: st.sampled_from((0, 32, 64, 128)).map(lambda n: _range(a, n))),
+    st.just("0.0.0.0/0"),
+)
+_sources = st.lists(st.one_of(_ranges, st.sampled_from([role.value for role in Role])), min_size=1, max_size=4)
+firewall_rules = st.lists(
+    st.one_of(
+        st.builds(
+            Rule,
+            protocol=st.sampled_from((Protocol.TCP, Protocol.UDP)),
+            ports=_ports,
+            sources=_sources.map(tuple),
+        ),
+        st.builds(Rule, protocol=st.just(Protocol.ICMP), sources=_sources.map(tuple)),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda rule: (rule.protocol, rule.ports),
+).map(tuple)
+"""Rules that every cloud with firewalls must keep apart and give back; each port range appears once."""
+
+
+def _range(address: Any, bits: int) -> str:
+    import ipaddress
+
+    return str(ipaddress.ip_network((int(address) if False else address, bits), strict=False))

@@ -1,0 +1,118 @@
+"""Events to bytes and back: msgpack, a stable tag, a schema version, upcasters.
+
+A stored event is its tag and one msgpack array, the envelope (`_ENVELOPE`) with the payload as a
+map of its fields. A payload of an older schema is brought up step by step by the upcasters below;
+one of a newer schema, or with an unknown tag, is refused by name: reading it wrongly would be worse.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..domain.events import Event, Recorded, all_event_types, tag_of
+from ..errors import MalformedEvent, UnknownEvent
+
+Payload = dict[str, Any]
+Upcaster = Callable[[Payload], Payload]
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
+"""(tag, schema that it reads) -> the payload in the next schema. Empty: every event is in its first."""
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+
+
+class StoredRow(NamedTuple):
+    """An event as it is stored and archived: position in its stream, tag, bytes."""
+
+    version: int
+    tag: str
+    state: bytes
+
+
+class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The envelope's order on disk. Never reordered; new fields go to the end with a default."""
+
+    schema: int
+    time: int
+    actor: str
+    operation: int
+    cause: int
+    reason: str
+    payload: msgspec.Raw
+
+
+class Codec:
+    """Encodes and decodes events of the types given, by default all of them."""
+
+    def __init__(
+        self,
+        types: Iterable[type[Event]] | None = None,
+        upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+    ) -> None:
+        self._types = {tag_of(cls): cls for cls in (all_event_types() if types is None else types)}
+        self._upcasters = upcasters
+        self._encoder = msgspec.msgpack.Encoder()
+        self._envelope = msgspec.msgpack.Decoder(_Envelope)
+        self._payloads = {tag: msgspec.msgpack.Decoder(cls) for tag, cls in self._types.items()}
+        self._check_upcasters()
+
+    def _check_upcasters(self) -> None:
+        """Raise ValueError where a schema between 1 and today's has no way up."""
+        for tag, cls in self._types.items():
+            missing = [n for n in range(1, cls.SCHEMA) if (tag, n) not in self._upcasters]
+            if missing:
+                raise ValueError(f"no upcaster for {tag} from schema {missing[0]}")
+
+    def encode(self, recorded: Recorded) -> StoredRow:
+        """Return the stored form."""
+        payload = self._encoder.encode(recorded.event)
+        envelope = _Envelope(
+            recorded.schema,
+            recorded.time,
+            recorded.actor,
+            recorded.operation,
+            recorded.cause,
+            recorded.reason,
+            msgspec.Raw(payload),
+        )
+        return StoredRow(recorded.version, tag_of(recorded.event), self._encoder.encode(envelope))
+
+    def decode(self, stream: str, row: StoredRow) -> Recorded:
+        """Return the event in today's schema.
+
+        Raises `UnknownEvent` for what a newer version wrote, `MalformedEvent` for broken bytes.
+        """
+        cls = self._types.get(row.tag)
+        if cls is None:
+            raise UnknownEvent(row.tag, 0, None)
+        if len(row.state) > MAX_EVENT_BYTES:
+            raise MalformedEvent(row.tag, f"{len(row.state)} bytes are too many for one event")
+        try:
+            envelope = self._envelope.decode(row.state)
+            if envelope.schema > cls.SCHEMA:
+                raise UnknownEvent(row.tag, envelope.schema, cls.SCHEMA)
+            event = self._payload(row.tag, cls, envelope)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MalformedEvent(row.tag, str(error)) from error
+        return Recorded(
+            stream=stream,
+            version=row.version,
+            time=envelope.time,
+            actor=envelope.actor,
+            operation=envelope.operation,
+            cause=envelope.cause,
+            reason=envelope.reason,
+            schema=cls.SCHEMA,
+            event=event,
+        )
+
+    def _payload(self, tag: str, cls: type[Event], envelope: _Envelope) -> Any:
+        if envelope.schema == cls.SCHEMA:
+            return self._payloads[tag].decode(envelope.payload)
+        if envelope.schema < 1:
+            raise MalformedEvent(tag, f"schema {envelope.schema}")
+        payload: Payload = msgspec.msgpack.decode(envelope.payload, type=dict[str, Any])
+        for schema in range(envelope.schema, cls.SCHEMA):
+            payload = self._upcasters[tag, schema](payload)
+        return msgspec.convert(payload, cls)

@@ -1,0 +1,253 @@
+"""The journal: append, read, and who holds which name.
+
+One stream per cluster, whose id is the stream's; one short stream per cluster name (``name:web``),
+so that two people who create the same name at once meet in the database and one of them is told.
+Appending states the position that the writer has seen: optimistic concurrency.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from eventsourcing.persistence import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    PersistenceError,
+    StoredEvent,
+)
+
+from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
+from ..domain.state import ClusterState, fold
+from ..errors import AlreadyExists, InvalidInput, LogMoved, NotAStore, NotFound, StoreUnusable
+from .codec import Codec, StoredRow
+from .sqlite import Recorder, open_sqlite
+
+_NAMES = "name:"
+
+
+class Envelope(NamedTuple):
+    """What the events of one append have in common. `time` in microseconds since 1970 UTC."""
+
+    time: int
+    actor: str
+    operation: int
+    reason: str = ""
+    cause: int = 0
+
+
+class Claim(NamedTuple):
+    """A name and the cluster that has it, or had it last."""
+
+    name: str
+    cluster_id: str
+    released: bool
+
+
+class Journal:
+    """An open event store. Safe to use from several threads; close it, or use it in a ``with``."""
+
+    def __init__(self, url: str, recorder: Recorder | None, codec: Codec | None = None) -> None:
+        self.url = url
+        self._recorder = recorder
+        self._codec = codec or Codec()
+        self._lock = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store's connections."""
+        if self._recorder is not None:
+            self._recorder.datastore.close()
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+
+    def rows(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> list[StoredRow]:
+        """Return a cluster's events as stored, positions after `after` up to and with `until`."""
+        if self._recorder is None:
+            return []
+        with self._telling(after):
+            found = self._recorder.select_events(cluster_id, gt=after or None, lte=until)
+        return [StoredRow(item.originator_version, item.topic, item.state) for item in found]
+
+    def read(self, cluster_id: str, *, after: int = 0) -> list[Recorded]:
+        """Return a cluster's events, oldest first."""
+        return [self._codec.decode(cluster_id, row) for row in self.rows(cluster_id, after=after)]
+
+    def state(self, cluster_id: str) -> ClusterState:
+        """Return the fold of a cluster's log."""
+        return fold(self.read(cluster_id))
+
+    def claims(self) -> list[Claim]:
+        """Return every name that was ever given, sorted."""
+        if self._recorder is None:
+            return []
+        with self._telling(0):
+            found = self._recorder.select_last_of_each(_NAMES)
+        return [self._claim(item) for item in found]
+
+    def claim_of(self, name: str) -> Claim | None:
+        """Return who has this name, or had it last."""
+        if self._recorder is None:
+            return None
+        with self._telling(0):
+            found = self._recorder.select_events(_NAMES + name, desc=True, limit=1)
+        return self._claim(found[0]) if found else None
+
+    def cluster_id(self, name: str, *, gone: bool = False) -> str:
+        """Return the id of the cluster of that name; with `gone`, also of one that was deleted.
+
+        Raises `NotFound`.
+        """
+        claim = self.claim_of(name)
+        if claim is None or (claim.released and not gone):
+            known = tuple(claim.name for claim in self.claims() if gone or not claim.released)
+            advice = "" if known else f"there are no clusters in {self.url} yet: kubisnap create NAME"
+            if claim is not None:
+                advice = f"it was deleted; its history: kubisnap log {name}"
+            raise NotFound("cluster", name, known, advice)
+        return claim.cluster_id
+
+    def _claim(self, item: StoredEvent) -> Claim:
+        stream = str(item.originator_id)
+        row = StoredRow(item.originator_version, item.topic, item.state)
+        event = self._codec.decode(stream, row).event
+        if not isinstance(event, NameClaimed | NameReleased):
+            raise NotAStore(self.url, f"{item.topic} in the log of a name")
+        return Claim(event.name, event.cluster_id, isinstance(event, NameReleased))
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    def append(
+        self, cluster_id: str, expected: int, events: Sequence[AnyEvent], envelope: Envelope
+    ) -> list[Recorded]:
+        """Append events after position `expected`, all or none, durable on return.
+
+        Raises `LogMoved` when the log is no longer at that position, `StoreUnusable`.
+        """
+        recorded = self._sealed(cluster_id, expected, events, envelope)
+        self._insert(expected, recorded)
+        return recorded
+
+    def found(
+        self, cluster_id: str, name: str, events: Sequence[AnyEvent], envelope: Envelope
+    ) -> list[Recorded]:
+        """Begin a cluster's log and give it its name, in one transaction.
+
+        Raises `AlreadyExists` when the name is held by a cluster that is not gone.
+        """
+        before = self._last_of_name(name)
+        if before is not None and isinstance(before.event, NameClaimed):
+            raise AlreadyExists(name)
+        version = 0 if before is None else before.version
+        claim = NameClaimed(name=name, cluster_id=cluster_id)
+        recorded = self._sealed(cluster_id, 0, events, envelope)
+        try:
+            self._insert(0, [*self._sealed(_NAMES + name, version, [claim], envelope), *recorded])
+        except LogMoved as error:
+            raise AlreadyExists(name) from error
+        return recorded
+
+    def finish(
+        self, cluster_id: str, name: str, expected: int, events: Sequence[AnyEvent], envelope: Envelope
+    ) -> list[Recorded]:
+        """Append a deleted cluster's last events and give its name back, in one transaction."""
+        before = self._last_of_name(name)
+        recorded = self._sealed(cluster_id, expected, events, envelope)
+        release: list[Recorded] = []
+        if before is not None and before.event == NameClaimed(name=name, cluster_id=cluster_id):
+            event = NameReleased(name=name, cluster_id=cluster_id)
+            release = self._sealed(_NAMES + name, before.version, [event], envelope)
+        self._insert(expected, [*recorded, *release])
+        return recorded
+
+    def _last_of_name(self, name: str) -> Recorded | None:
+        if self._recorder is None:
+            return None
+        stream = _NAMES + name
+        with self._telling(0):
+            found = self._recorder.select_events(stream, desc=True, limit=1)
+        if not found:
+            return None
+        return self._codec.decode(
+            stream, StoredRow(found[0].originator_version, found[0].topic, found[0].state)
+        )
+
+    def _sealed(
+        self, stream: str, expected: int, events: Sequence[AnyEvent], envelope: Envelope
+    ) -> list[Recorded]:
+        return [
+            Recorded(
+                stream=stream,
+                version=expected + number,
+                time=envelope.time,
+                actor=envelope.actor,
+                operation=envelope.operation,
+                cause=envelope.cause,
+                reason=envelope.reason,
+                schema=event.SCHEMA,
+                event=event,
+            )
+            for number, event in enumerate(events, start=1)
+        ]
+
+    def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
+        if self._recorder is None:
+            raise StoreUnusable(self.url, "it was opened for reading and does not exist")
+        stored = []
+        for item in recorded:
+            row = self._codec.encode(item)
+            stored.append(
+                StoredEvent(
+                    originator_id=item.stream,
+                    originator_version=row.version,
+                    topic=row.tag,
+                    state=row.state,
+                )
+            )
+        with self._lock, self._telling(expected):
+            self._recorder.insert_events(stored)
+
+    @contextmanager
+    def _telling(self, expected: int) -> Iterator[None]:
+        """Turn the library's errors into ours."""
+        try:
+            yield
+        except IntegrityError as error:
+            raise LogMoved(expected) from error
+        except OperationalError as error:
+            raise StoreUnusable(self.url, str(error)) from error
+        except DatabaseError as error:
+            raise NotAStore(self.url, str(error)) from error
+        except PersistenceError as error:
+            raise StoreUnusable(self.url, str(error)) from error
+
+
+def sqlite_path(url: str) -> Path:
+    """Return the file that a store's URL names. Raises `InvalidInput` for anything else.
+
+    >>> sqlite_path("sqlite:////var/lib/k.sqlite"), sqlite_path("sqlite:///k.sqlite")
+    (PosixPath('/var/lib/k.sqlite'), PosixPath('k.sqlite'))
+    """
+    scheme, found, path = url.partition(":///")
+    if scheme != "sqlite" or not found or not path:
+        raise InvalidInput("--store", f"{url!r} is not a store", advice="for example sqlite:///PATH")
+    return Path(path)
+
+
+def open_journal(url: str, *, create: bool = False) -> Journal:
+    """Open the store at `url` (``sqlite:///PATH``).
+
+    A store that does not exist is made where `create` says so; otherwise the journal is empty and
+    refuses to append. Raises `InvalidInput`, `NotAStore`, `StoreUnusable`.
+    """
+    return Journal(url, open_sqlite(sqlite_path(url), create=create))

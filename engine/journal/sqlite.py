@@ -1,0 +1,149 @@
+"""The embedded store: SQLite in WAL mode, every commit synced to disk.
+
+Stands on the library's recorder and closes what was seen to go wrong with it: positions come from
+AUTOINCREMENT, so that no id is ever used twice; triggers refuse UPDATE and DELETE; the file carries
+an application id, so that somebody else's database is never written to; the file is the owner's only.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteDatastore,
+)
+
+from ..errors import NotAStore, StoreUnusable
+
+APPLICATION_ID = 0x6B736E70
+"""``ksnp``, in the file's header (https://sqlite.org/pragma.html#pragma_application_id)."""
+
+SCHEMA_VERSION = 1
+LOCK_TIMEOUT_SECONDS = 10
+
+
+class _Pool(SQLiteConnectionPool):
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=FULL")  # law 3: intent is on disk before the effect
+        cursor.execute("PRAGMA trusted_schema=OFF")
+        return connection
+
+
+class Recorder(SQLiteApplicationRecorder):
+    """The library's application recorder over our table."""
+
+    def __init__(self, datastore: SQLiteDatastore) -> None:
+        super().__init__(datastore)
+        self.insert_events_statement = (
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
+        )
+
+    def construct_create_table_statements(self) -> list[str]:
+        """Return the schema. The column must be called rowid: the library reads it by name."""
+        return [
+            "CREATE TABLE IF NOT EXISTS stored_events ("
+            "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "originator_id TEXT NOT NULL, "
+            "originator_version INTEGER NOT NULL, "
+            "topic TEXT NOT NULL, "
+            "state BLOB NOT NULL, "
+            "UNIQUE (originator_id, originator_version))",
+            "CREATE TRIGGER IF NOT EXISTS events_are_never_changed BEFORE UPDATE ON stored_events "
+            "BEGIN SELECT RAISE(ABORT, 'events are never changed'); END",
+            "CREATE TRIGGER IF NOT EXISTS events_are_never_deleted BEFORE DELETE ON stored_events "
+            "BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END",
+            f"PRAGMA application_id={APPLICATION_ID}",
+            f"PRAGMA user_version={SCHEMA_VERSION}",
+        ]
+
+    def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
+        """Return the newest event of every stream whose id starts with `prefix`, by stream id."""
+        statement = (
+            "SELECT originator_id, MAX(originator_version) AS originator_version, topic, state "
+            "FROM stored_events WHERE originator_id >= ? AND originator_id < ? "
+            "GROUP BY originator_id ORDER BY originator_id"
+        )
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(statement, (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)))
+            return [
+                StoredEvent(
+                    originator_id=row["originator_id"],
+                    originator_version=row["originator_version"],
+                    topic=row["topic"],
+                    state=row["state"],
+                )
+                for row in cursor.fetchall()
+            ]
+
+
+@contextmanager
+def _telling(url: str) -> Iterator[None]:
+    """Turn what SQLite and the file system say into errors that name the store."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreUnusable(url, str(error)) from error
+        raise NotAStore(url, str(error)) from error
+    except OSError as error:
+        raise StoreUnusable(url, error.strerror or str(error)) from error
+
+
+def open_sqlite(path: Path, *, create: bool) -> Recorder | None:
+    """Open the store in `path`, making it where `create` says so; None where there is none to open.
+
+    Raises `NotAStore` for a file that is something else (it is not written to), `StoreUnusable`
+    where it cannot be opened or made.
+    """
+    url = f"sqlite:///{path}"
+    with _telling(url):
+        if not path.exists() or path.stat().st_size == 0:
+            if not create:
+                return None
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            return _open(path, new=True)
+        return _open(path, new=not _check(path, url))
+
+
+def _check(path: Path, url: str) -> bool:
+    """Look at the file before anything may write to it; return whether it has our schema already."""
+    connection = sqlite3.connect(_uri(path, "ro"), uri=True, timeout=LOCK_TIMEOUT_SECONDS)
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    finally:
+        connection.close()
+    if application != APPLICATION_ID and (application or tables):
+        raise NotAStore(url, "it is a database of another program")
+    if version > SCHEMA_VERSION:
+        raise NotAStore(url, f"its schema {version} is newer than this version's {SCHEMA_VERSION}")
+    return bool(application == APPLICATION_ID and version == SCHEMA_VERSION)
+
+
+def _open(path: Path, *, new: bool) -> Recorder:
+    datastore = SQLiteDatastore(_uri(path, "rw"), originator_id_type="text")
+    datastore.pool.close()
+    datastore.pool = _Pool(db_name=_uri(path, "rw"), lock_timeout=LOCK_TIMEOUT_SECONDS, pool_size=2)
+    recorder = Recorder(datastore)
+    try:
+        if new:
+            recorder.create_table()
+    except sqlite3.DatabaseError:
+        datastore.close()
+        raise
+    return recorder
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?mode={mode}"

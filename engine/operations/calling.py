@@ -1,0 +1,217 @@
+"""Calling a cloud: retries with back-off and jitter, waiting, settling calls of unknown outcome.
+
+One place for all clouds. A retryable error is tried again after a growing, jittered delay, or after
+what the cloud asked for (`Retry-After`); every wait has a deadline; nothing spins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event as Flag
+from typing import TypeVar
+
+from ..domain.events import StepRetried
+from ..domain.resources import Accepted, Kind, Observed, Request, Status
+from ..errors import CloudError, Conflict, RateLimited, Rejected, ResourceMissing, TimedOut
+from ..ports import Cloud
+from .context import Context
+from .planning import Step
+from .recording import OperationLog
+
+_T = TypeVar("_T")
+
+
+class StoppedError(Exception):
+    """Somebody asked the operation to stop while this step was waiting. Never leaves the executor."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a create call came to. `made_now` is False for something that was there before."""
+
+    accepted: Accepted
+    owned: bool
+    made_now: bool
+    name: str
+
+
+def delay_before(attempt: int, error: CloudError, context: Context) -> float:
+    """Return the seconds to wait before attempt `attempt` + 1 (the first is 1).
+
+    Exponential with jitter over the upper half; never shorter than what the cloud asked for.
+    """
+    pace = context.pace
+    ceiling = min(pace.longest_delay, pace.first_delay * 2.0 ** (attempt - 1))
+    delay = context.random.uniform(ceiling / 2, ceiling)
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        # everybody was told the same moment: spread out behind it
+        delay = error.retry_after + context.random.uniform(0.0, pace.first_delay)
+    return delay
+
+
+def reading(call: Callable[[], _T], context: Context) -> _T:
+    """Make a call that changes nothing, with retries. Raises the last `CloudError`."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return call()
+        except CloudError as error:
+            if not error.retryable or attempt >= context.pace.attempts:
+                raise
+            context.clock.sleep(delay_before(attempt, error, context))
+
+
+class Caller:
+    """Makes one operation's calls and writes down what came of them."""
+
+    def __init__(self, cloud: Cloud, log: OperationLog, context: Context, stop: Flag) -> None:
+        self.cloud = cloud
+        self._log = log
+        self._context = context
+        self._stop = stop
+
+    def create(self, step: Step, request: Request) -> Made:
+        """Create a resource once, whatever the network does.
+
+        A call whose outcome is unknown, and a conflict, are settled by looking for the deterministic
+        name; what is found is taken, never made twice. Raises `CloudError`, `ambiguous` if nobody knows.
+        """
+        attempt, doubtful = 0, False
+        started = self._context.clock.monotonic()
+        while True:
+            attempt += 1
+            try:
+                return Made(self.cloud.create(request), owned=True, made_now=True, name=request.name)
+            except Conflict as error:
+                found = self._existing(request, made_now=doubtful)
+                if found is not None:
+                    return found
+                self._retry(step, error, attempt, started, even_if=True)
+            except CloudError as error:
+                if error.ambiguous:
+                    doubtful = True
+                    found = self._look(request)
+                    if found is not None:
+                        return found
+                try:
+                    self._retry(step, error, attempt, started)
+                except CloudError as last:
+                    last.ambiguous = last.ambiguous or doubtful
+                    raise
+
+    def _existing(self, request: Request, *, made_now: bool) -> Made | None:
+        """Return what stands in the way, as something to use; ours if it has our name."""
+        seen = reading(lambda: self.cloud.find(request), self._context)
+        usable = [item for item in seen if item.status not in {Status.DELETING, Status.FAILED}]
+        for item in sorted(usable, key=lambda item: (item.name != request.name, item.id)):
+            ours = item.name == request.name
+            return Made(Accepted(id=item.id), owned=ours, made_now=ours and made_now, name=item.name)
+        return None
+
+    def _look(self, request: Request) -> Made | None:
+        """Look several times: lists lag behind, and one absence proves nothing."""
+        for look in range(self._context.pace.looks):
+            found = self._existing(request, made_now=True)
+            if found is not None and found.owned:
+                return found
+            self._sleep(self._context.pace.first_delay * 2.0**look)
+        return None
+
+    def change(self, step: Step, call: Callable[[], _T]) -> _T:
+        """Make a call that may safely be made twice."""
+        attempt = 0
+        started = self._context.clock.monotonic()
+        while True:
+            attempt += 1
+            try:
+                return call()
+            except CloudError as error:
+                self._retry(step, error, attempt, started)
+
+    def delete(self, step: Step, kind: Kind, resource_id: str) -> None:
+        """Ask for removal; gone already is fine, in use is tried again until the deadline."""
+        attempt = 0
+        started = self._context.clock.monotonic()
+        while True:
+            attempt += 1
+            try:
+                self.cloud.delete(kind, resource_id)
+            except ResourceMissing:
+                return
+            except Conflict as error:
+                self._retry(step, error, attempt, started, even_if=True)
+            except CloudError as error:
+                self._retry(step, error, attempt, started)
+            else:
+                return
+
+    def until_ready(self, step: Step, kind: Kind, accepted: Accepted) -> Observed:
+        """Wait until a resource is usable. Raises `Rejected`, `TimedOut`."""
+
+        def look() -> Observed | None:
+            try:
+                return self.cloud.ready(kind, accepted)
+            except ResourceMissing as error:
+                raise Rejected(
+                    error.cloud, f"it vanished while it was being made: {error.message}", error.status
+                ) from error
+
+        return self._poll(step, look, "is not ready")
+
+    def until_gone(self, step: Step, kind: Kind, resource_id: str) -> None:
+        """Wait until a resource is gone. Raises `TimedOut`."""
+        self._poll(step, lambda: None if self.cloud.observe(kind, resource_id) else True, "is still there")
+
+    def _poll(self, step: Step, look: Callable[[], _T | None], problem: str) -> _T:
+        pace, clock = self._context.pace, self._context.clock
+        started, wait, attempt = clock.monotonic(), pace.first_poll, 0
+        while True:
+            try:
+                found = look()
+                attempt = 0
+            except CloudError as error:
+                attempt += 1
+                self._retry(step, error, attempt, started)
+                continue
+            if found is not None:
+                return found
+            if clock.monotonic() - started > pace.deadline:
+                raise TimedOut(self.cloud.name, f"{step.key} {problem} after {pace.deadline:.0f} seconds")
+            self._sleep(wait)
+            wait = min(pace.longest_poll, wait * 2)
+
+    def _retry(
+        self, step: Step, error: CloudError, attempt: int, started: float, *, even_if: bool = False
+    ) -> None:
+        """Wait before the next attempt, or raise the error when there is no point in one."""
+        context = self._context
+        if not (error.retryable or even_if):
+            raise error
+        limited = isinstance(error, RateLimited)
+        wait = delay_before(attempt, error, context)
+        late = context.clock.monotonic() - started + wait > context.pace.deadline
+        if late or (attempt >= context.pace.attempts and not limited):
+            raise error
+        self._log.append(
+            StepRetried(
+                step=step.id,
+                attempt=attempt,
+                error=type(error).__name__,
+                message=error.message,
+                wait_ms=int(wait * 1000),
+            )
+        )
+        context.progress.retrying(step, error, attempt, wait)
+        self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait in short naps, so that a request to stop is heard."""
+        left = seconds
+        while left > 0:
+            if self._stop.is_set():
+                raise StoppedError
+            nap = min(left, 0.5)
+            self._context.clock.sleep(nap)
+            left -= nap
+        if self._stop.is_set():
+            raise StoppedError

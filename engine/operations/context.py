@@ -1,0 +1,122 @@
+"""Who acts, why, and with what: everything that an operation takes from its surroundings.
+
+Operations read no clock, environment or randomness of their own; a `Context` brings them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from ..domain.events import Holder
+from ..errors import CloudError
+from ..journal.log import Envelope
+from ..ports import Clock
+from .planning import Step
+
+
+class Progress(Protocol):
+    """Told what happens while it happens, from several threads. Must not raise or wait."""
+
+    def planned(self, total: int) -> None:
+        """Say how many steps there are."""
+        ...
+
+    def started(self, step: Step) -> None:
+        """Say that a step began."""
+        ...
+
+    def retrying(self, step: Step, error: CloudError, attempt: int, wait: float) -> None:
+        """Say that a step is tried again in `wait` seconds."""
+        ...
+
+    def done(self, step: Step, seconds: float) -> None:
+        """Say that a step is done, and how long it took."""
+        ...
+
+    def failed(self, step: Step, error: CloudError) -> None:
+        """Say that a step failed for good."""
+        ...
+
+    def rolling_back(self, count: int) -> None:
+        """Say that `count` changes are taken back."""
+        ...
+
+    def interrupted(self, running: int) -> None:
+        """Say that the operation stops after the `running` steps."""
+        ...
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def planned(self, total: int) -> None:
+        """Say nothing."""
+
+    def started(self, step: Step) -> None:
+        """Say nothing."""
+
+    def retrying(self, step: Step, error: CloudError, attempt: int, wait: float) -> None:
+        """Say nothing."""
+
+    def done(self, step: Step, seconds: float) -> None:
+        """Say nothing."""
+
+    def failed(self, step: Step, error: CloudError) -> None:
+        """Say nothing."""
+
+    def rolling_back(self, count: int) -> None:
+        """Say nothing."""
+
+    def interrupted(self, running: int) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How patiently the executor waits. All times in seconds."""
+
+    parallel: int = 16
+    attempts: int = 6
+    first_delay: float = 1.0
+    longest_delay: float = 30.0
+    first_poll: float = 0.25
+    longest_poll: float = 5.0
+    deadline: float = 600.0
+    looks: int = 4
+    """How often a call with an unknown outcome is looked for before it is taken to have had no effect."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who acts (`actor`), why (`reason`), in which process (`holder`), with which tool version.
+
+    `alive` tells whether a holder's process runs: True, False, or None where that cannot be seen.
+    """
+
+    actor: str
+    holder: Holder
+    tool: str
+    clock: Clock
+    random: Random
+    reason: str = ""
+    alive: Callable[[Holder], bool | None] = lambda _: None
+    progress: Progress = field(default_factory=Silence)
+    pace: Pace = field(default_factory=Pace)
+
+    def now(self) -> int:
+        """Return the time in microseconds since 1970 UTC."""
+        return int(self.clock.now() * 1_000_000)
+
+    def new_id(self) -> str:
+        """Return a new cluster's id: 32 hex digits (a random UUID, RFC 9562 version 4)."""
+        bits = self.random.getrandbits(128)
+        bits = bits & ~(0xF << 76) | (0x4 << 76)
+        bits = bits & ~(0x3 << 62) | (0x2 << 62)
+        return f"{bits:032x}"
+
+    def envelope(self, operation: int, *, cause: int = 0) -> Envelope:
+        """Return the envelope of events that are recorded now."""
+        return Envelope(
+            time=self.now(), actor=self.actor, operation=operation, reason=self.reason, cause=cause
+        )

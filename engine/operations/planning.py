@@ -1,0 +1,389 @@
+"""Planning: desired against known resources gives a DAG of steps. Pure.
+
+`Known` is what the log and the cloud together say about one resource. A step says what it does,
+why, and which steps must have succeeded before it. Steps of phase 0 only add or change; whatever
+deletes, and whatever must wait for a deletion, is phase 1, so that a failure while something is
+being added can be rolled back with nothing lost.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ..domain.resources import Desired, Key, Kind, Observed, Resource, Status
+from ..errors import Refused
+
+
+class Action(StrEnum):
+    """What a step does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that differs."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One change to one resource. `after` holds the ids of the steps that come before it.
+
+    `needs` are the logical keys whose provider ids the call takes. `replaces` marks the two halves
+    of a replacement; `irreversible` says what is lost for good, or is empty.
+    """
+
+    id: int
+    action: Action
+    key: Key
+    resource: Resource | None = None
+    resource_id: str = ""
+    needs: tuple[Key, ...] = ()
+    changes: tuple[Change, ...] = ()
+    reasons: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+    phase: int = 0
+    replaces: bool = False
+    irreversible: str = ""
+    before: Resource | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps that lead from what is known to what is desired; `notes` say what is left as it is."""
+
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+
+    def count(self, *actions: Action) -> int:
+        """Count the steps with one of these actions."""
+        return sum(step.action in actions for step in self.steps)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that exists: as the cloud shows it, and as the log last applied it (or None).
+
+    `bound` says whether the log has this very provider id, `ready` whether it saw it become usable,
+    `owned` whether kubisnap made it.
+    """
+
+    key: Key
+    observed: Observed
+    recorded: Resource | None = None
+    bound: bool = True
+    ready: bool = True
+    owned: bool = True
+
+
+UPDATABLE: Mapping[Kind, frozenset[str]] = {
+    Kind.FIREWALL: frozenset({"rules"}),
+    Kind.LOAD_BALANCER: frozenset({"forward"}),
+    Kind.VOLUME: frozenset({"size_gib"}),
+}
+"""Fields that change in place. Any other difference replaces the resource."""
+
+NEW_ONLY: Mapping[Kind, frozenset[str]] = {Kind.SERVER: frozenset({"user_data", "ssh_keys"})}
+"""Fields that are read once, at first boot: a difference concerns new resources only."""
+
+REFERENCES: Mapping[str, Kind] = {
+    "network": Kind.NETWORK,
+    "subnet": Kind.SUBNET,
+    "server": Kind.SERVER,
+    "volume": Kind.VOLUME,
+    "reserved_ip": Kind.RESERVED_IP,
+}
+"""Fields that hold logical names; what the cloud shows for them stands in `Observed.links`."""
+
+_DELETED_AFTER: Mapping[Kind, tuple[Kind, ...]] = {
+    Kind.SERVER: (Kind.VOLUME_ATTACHMENT, Kind.RESERVED_IP_ASSIGNMENT),
+    Kind.VOLUME: (Kind.VOLUME_ATTACHMENT, Kind.SERVER),
+    Kind.RESERVED_IP: (Kind.RESERVED_IP_ASSIGNMENT,),
+    Kind.FIREWALL: (Kind.SERVER,),
+    Kind.SUBNET: (Kind.SERVER, Kind.LOAD_BALANCER),
+    Kind.NETWORK: (Kind.SERVER, Kind.LOAD_BALANCER, Kind.SUBNET),
+    Kind.SSH_KEY: (Kind.SERVER,),
+    Kind.TAG: (Kind.SERVER, Kind.FIREWALL, Kind.LOAD_BALANCER, Kind.VOLUME),
+}
+"""What must be gone before a resource of a kind is deleted."""
+
+_LOSSES: Mapping[Kind, str] = {
+    Kind.SERVER: "what is on its disk is lost",
+    Kind.VOLUME: "its data is lost",
+    Kind.RESERVED_IP: "the address is lost",
+}
+
+
+def fields_of(resource: Resource) -> dict[str, Any]:
+    """Return all fields of a resource in builtin form, defaults included."""
+    return {name: msgspec.to_builtins(getattr(resource, name)) for name in resource.__struct_fields__}
+
+
+def plan(desired: Sequence[Desired], known: Iterable[Known]) -> Plan:
+    """Return the steps from `known` to `desired`.
+
+    `desired` must list a resource after those that it needs (as `blueprint` does). Raises `Refused`
+    for a change that no cloud can make, such as a volume that shrinks.
+    """
+    return _Planner(desired, known).plan()
+
+
+class _Planner:
+    def __init__(self, desired: Sequence[Desired], known: Iterable[Known]) -> None:
+        self.desired = {item.key: item for item in desired}
+        self.known: dict[Key, Known] = {}
+        self.surplus: list[Known] = []
+        for item in known:
+            self._sort_in(item)
+        self.steps: list[Step] = []
+        self.making: dict[Key, int] = {}
+        self.replaced: set[Key] = set()
+        self.removing: list[Known] = []
+        self.notes: list[str] = []
+
+    def _sort_in(self, item: Known) -> None:
+        """Keep one known resource a key: the one that the log is bound to wins."""
+        other = self.known.get(item.key)
+        if other is None:
+            self.known[item.key] = item
+        elif item.bound and not other.bound:
+            self.known[item.key] = item
+            self.surplus.append(other)
+        else:
+            self.surplus.append(item)
+
+    def plan(self) -> Plan:
+        doomed = self._doomed()
+        for item in self.desired.values():
+            have = self.known.get(item.key)
+            if have is None or have.observed.status is Status.DELETING:
+                self._create(item, "it is declared and not there")
+            elif item.key in doomed:
+                self.replaced.add(item.key)
+                self.removing.append(have)
+            else:
+                self._keep(item, have)
+        self.removing += [
+            have
+            for key, have in self.known.items()
+            if key not in self.desired and have.observed.status is not Status.DELETING
+        ]
+        deletions = self._delete_all([*self.removing, *self.surplus])
+        for item in self.desired.values():
+            if item.key in self.replaced:
+                why = doomed[item.key]
+                self._create(item, *why, after=(deletions[item.key],), phase=1, replaces=True)
+        return Plan(steps=tuple(self._phased()), notes=tuple(self.notes))
+
+    def _doomed(self) -> dict[Key, tuple[str, ...]]:
+        """Find what must be replaced, and why; what refers to something replaced is, too."""
+        doomed: dict[Key, tuple[str, ...]] = {}
+        for item in self.desired.values():
+            have = self.known.get(item.key)
+            if have is None:
+                continue
+            if have.observed.status is Status.FAILED:
+                doomed[item.key] = ("it failed at the cloud",)
+                continue
+            fixed = [
+                change
+                for change in self._differences(item, have)
+                if change.field not in UPDATABLE.get(item.key.kind, ())
+                and change.field not in NEW_ONLY.get(item.key.kind, ())
+            ]
+            reasons = tuple(f"{c.field} {_show(c.before)} → {_show(c.after)}" for c in fixed)
+            reasons += tuple(f"{need} is replaced" for need in self._references(item) if need in doomed)
+            if reasons:
+                doomed[item.key] = reasons
+        return doomed
+
+    def _references(self, item: Desired) -> list[Key]:
+        return [
+            Key(kind, name)
+            for field, kind in REFERENCES.items()
+            if (name := getattr(item.resource, field, ""))
+        ]
+
+    def _differences(self, item: Desired, have: Known) -> list[Change]:
+        wanted = fields_of(item.resource)
+        recorded = {} if have.recorded is None else fields_of(have.recorded)
+        seen = have.observed.properties
+        changes: list[Change] = []
+        for field, after in wanted.items():
+            if field in REFERENCES:
+                if field in have.observed.links:
+                    target = self.known.get(Key(REFERENCES[field], str(after)))
+                    now = have.observed.links[field]
+                    if target is None or target.observed.id != now:
+                        changes.append(Change(field=field, before=now, after=after))
+                continue
+            if field not in seen and field not in recorded:
+                continue  # nobody can say; adopting it records what is wanted
+            before = seen.get(field, recorded.get(field))
+            if before != after:
+                changes.append(Change(field=field, before=before, after=after))
+        return changes
+
+    def _keep(self, item: Desired, have: Known) -> None:
+        """Update in place what differs, take into the log what it does not know, or do nothing."""
+        kind = item.key.kind
+        changes = self._differences(item, have)
+        mutable = tuple(c for c in changes if c.field in UPDATABLE.get(kind, ()))
+        later = [c.field for c in changes if c.field in NEW_ONLY.get(kind, ())]
+        if later and f"{kind}: {', '.join(later)}" not in self.notes:
+            self.notes.append(f"{kind}: {', '.join(later)}")
+        adopt = 0
+        if not have.bound or not have.ready:
+            why = "it is there, not in the log" if not have.bound else "it was still being made"
+            adopt = self._add(
+                Action.ADOPT,
+                item.key,
+                resource=item.resource,
+                resource_id=have.observed.id,
+                needs=item.needs,
+                reasons=(why,),
+                after=self._makers(item),
+            )
+            self.making[item.key] = adopt
+        if mutable:
+            self._update(item, have, mutable, adopt)
+
+    def _update(self, item: Desired, have: Known, changes: tuple[Change, ...], adopt: int) -> None:
+        for change in changes:
+            if change.field == "size_gib" and change.after < change.before:
+                raise Refused(
+                    f"{item.key} cannot shrink from {change.before} to {change.after} GiB",
+                    "declare a new volume of that size and move the data",
+                )
+        before = msgspec.convert(
+            {"kind": item.key.kind.value, **fields_of(item.resource), **{c.field: c.before for c in changes}},
+            Resource,
+        )
+        self.making[item.key] = self._add(
+            Action.UPDATE,
+            item.key,
+            resource=item.resource,
+            before=before,
+            resource_id=have.observed.id,
+            needs=item.needs,
+            changes=changes,
+            reasons=tuple(f"{c.field} differs" for c in changes),
+            after=(*self._makers(item), *((adopt,) if adopt else ())),
+        )
+
+    def _create(
+        self,
+        item: Desired,
+        *reasons: str,
+        after: tuple[int, ...] = (),
+        phase: int = 0,
+        replaces: bool = False,
+    ) -> None:
+        self.making[item.key] = self._add(
+            Action.CREATE,
+            item.key,
+            resource=item.resource,
+            needs=item.needs,
+            reasons=reasons,
+            after=(*self._makers(item), *after),
+            phase=phase,
+            replaces=replaces,
+        )
+
+    def _makers(self, item: Desired) -> tuple[int, ...]:
+        return tuple(self.making[need] for need in item.needs if need in self.making)
+
+    def _delete_all(self, items: Sequence[Known]) -> dict[Key, int]:
+        """Add the deletions, dependents first, highest ordinals first; return the step of each key."""
+        order = {kind: rank for rank, kind in enumerate(_deletion_order())}
+        rows = sorted(items, key=lambda item: (order[item.key.kind], *_descending(item.key.name)))
+        by_kind: dict[Kind, list[tuple[Known, int]]] = {}
+        steps: dict[Key, int] = {}
+        for item in rows:
+            before = [
+                step
+                for kind in _DELETED_AFTER.get(item.key.kind, ())
+                for other, step in by_kind.get(kind, ())
+                if _leans_on(other, item)
+            ]
+            replaced = item.key in self.replaced and item is self.known.get(item.key)
+            step = self._add(
+                Action.DELETE if item.owned else Action.FORGET,
+                item.key,
+                resource=item.recorded,
+                resource_id=item.observed.id,
+                reasons=(self._why_delete(item, replaced=replaced),),
+                after=tuple(before),
+                phase=1,
+                replaces=replaced,
+                irreversible=_LOSSES.get(item.key.kind, "") if item.owned else "",
+            )
+            by_kind.setdefault(item.key.kind, []).append((item, step))
+            if item is self.known.get(item.key):
+                steps[item.key] = step
+        return steps
+
+    def _why_delete(self, item: Known, *, replaced: bool) -> str:
+        if replaced:
+            return "it is replaced"
+        if item.key in self.desired:
+            return "it is a second one of the same name"
+        return "it is not declared any more"
+
+    def _add(self, action: Action, key: Key, **rest: Any) -> int:
+        step = Step(id=len(self.steps) + 1, action=action, key=key, **rest)
+        self.steps.append(step)
+        return step.id
+
+    def _phased(self) -> list[Step]:
+        """Move everything that waits for a deletion into phase 1."""
+        phase = {step.id: step.phase for step in self.steps}
+        for step in sorted(self.steps, key=lambda step: step.id):
+            if any(phase[before] for before in step.after):
+                phase[step.id] = 1
+        late = {step.key for step in self.steps if phase[step.id] and step.action is Action.CREATE}
+        fixed = []
+        for step in self.steps:
+            waits = set(step.after) | {
+                self.making[need] for need in step.needs if need in late and self.making[need] != step.id
+            }
+            moved = phase[step.id] or any(need in late for need in step.needs)
+            fixed.append(msgspec.structs.replace(step, after=tuple(sorted(waits)), phase=int(bool(moved))))
+        return fixed
+
+
+def _deletion_order() -> list[Kind]:
+    """Return the kinds so that each comes after everything that must be deleted before it."""
+    order: list[Kind] = []
+    rest = list(Kind)
+    while rest:
+        ready = [kind for kind in rest if set(_DELETED_AFTER.get(kind, ())) <= set(order)]
+        order += ready
+        rest = [kind for kind in rest if kind not in ready]
+    return order
+
+
+def _leans_on(dependent: Known, item: Known) -> bool:
+    """Whether `dependent` must go before `item`: by its links where it shows them, by kind otherwise."""
+    link = item.key.kind.value.replace("-", "_")
+    return dependent.observed.links.get(link, item.observed.id) == item.observed.id
+
+
+def _descending(name: str) -> tuple[str, int]:
+    stem, _, ordinal = name.rpartition("-")
+    return (stem, -int(ordinal)) if ordinal.isdigit() else (name, 0)
+
+
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

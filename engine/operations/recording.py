@@ -1,0 +1,66 @@
+"""Recording: one operation's pen. Threads share it; the log stays in order and is never lost.
+
+The position that the operation has seen is checked at every append. When somebody else wrote in
+between (which the opening check should have made impossible), what happened at the cloud is written
+down all the same, behind their events, and `displaced` tells the executor to start nothing more.
+"""
+
+from threading import Lock
+
+from ..domain.events import AnyEvent, Recorded
+from ..domain.state import ClusterState, apply_event
+from ..errors import LogMoved
+from ..journal.log import Journal
+from .context import Context
+
+_CATCH_UPS = 20
+
+
+class OperationLog:
+    """Appends one operation's events and keeps the folded state current."""
+
+    def __init__(self, journal: Journal, state: ClusterState, context: Context, number: int) -> None:
+        self.journal = journal
+        self.state = state
+        self.number = number
+        self.displaced = False
+        self._context = context
+        self._lock = Lock()
+        self._stream = state.cluster_id
+
+    def append(self, *events: AnyEvent, cause: int = 0) -> list[Recorded]:
+        """Append events, durable on return."""
+        with self._lock:
+            for _ in range(_CATCH_UPS):
+                try:
+                    recorded = self.journal.append(
+                        self._stream,
+                        self.state.position,
+                        events,
+                        self._context.envelope(self.number, cause=cause),
+                    )
+                except LogMoved:
+                    self._catch_up()
+                else:
+                    for item in recorded:
+                        apply_event(self.state, item)
+                    return recorded
+            raise LogMoved(self.state.position)
+
+    def close(self, *events: AnyEvent) -> None:
+        """Append the last events of a deleted cluster and give its name back."""
+        with self._lock:
+            recorded = self.journal.finish(
+                self._stream,
+                self.state.name,
+                self.state.position,
+                events,
+                self._context.envelope(self.number),
+            )
+            for item in recorded:
+                apply_event(self.state, item)
+
+    def _catch_up(self) -> None:
+        self.displaced = True
+        for item in self.journal.read(self._stream, after=self.state.position):
+            apply_event(self.state, item)

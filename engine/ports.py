@@ -1,0 +1,103 @@
+"""What the engine asks of the outside world: a cloud, a clock.
+
+An adapter implements `Cloud` and nothing else; waiting, retrying, ordering, parallelism, recording
+and rolling back are the engine's. `kubisnap.adapters.testing` holds the suite that every adapter
+passes.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from .domain.catalogue import Catalogue
+from .domain.resources import Accepted, ClusterRef, Kind, Observed, Request
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose account the credentials open. `id` is stable, `title` is for people (an e-mail address)."""
+
+    id: str
+    title: str
+
+
+class Cloud(Protocol):
+    """A cloud, as the engine uses it. Methods may be called from several threads at once.
+
+    Every method raises the `CloudError` family only: `ResourceMissing`, `Conflict` (name taken, or
+    in use), `RateLimited(retry_after)`, `QuotaExceeded`, `Denied`, `Unavailable` (no answer, 5xx;
+    `ambiguous=True` when the request may have taken effect), `Rejected` (do not retry). No method
+    retries or waits for work to finish; each call has a timeout.
+    """
+
+    @property
+    def name(self) -> str:
+        """The cloud's name, e.g. ``digitalocean``."""
+        ...
+
+    def account(self) -> Account:
+        """Return the account that the credentials open; raises `Denied` when they open none."""
+        ...
+
+    def catalogue(self) -> Catalogue:
+        """Return what is on offer."""
+        ...
+
+    def create(self, request: Request) -> Accepted:
+        """Ask for a resource. Not idempotent: the engine looks with `find` before it asks again.
+
+        Raises `Conflict` where the cloud refuses a second one of that name (or key material).
+        """
+        ...
+
+    def ready(self, kind: Kind, accepted: Accepted) -> Observed | None:
+        """Return the resource once it is usable, None while it is being made or changed.
+
+        Raises `Rejected` when the cloud gave up on it.
+        """
+        ...
+
+    def update(self, request: Request, resource_id: str, changed: frozenset[str]) -> Accepted:
+        """Change the named fields of a resource in place; only fields in `UPDATABLE` are ever named."""
+        ...
+
+    def delete(self, kind: Kind, resource_id: str) -> None:
+        """Ask for a resource's removal. Raises `ResourceMissing` if it is gone, `Conflict` while in use."""
+        ...
+
+    def observe(self, kind: Kind, resource_id: str) -> Observed | None:
+        """Return one resource by id, or None if there is none (or it is gone for good)."""
+        ...
+
+    def find(self, request: Request) -> list[Observed]:
+        """Return what exists under the request's deterministic name, or with the same key material.
+
+        Used to settle a call whose outcome is unknown, and after a `Conflict`. May lag behind.
+        """
+        ...
+
+    def observe_all(self, cluster: ClusterRef) -> list[Observed]:
+        """Return everything in the account that carries this cluster's names or tags, completely.
+
+        Raises rather than returning a part.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait for it."""
+
+    def now(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
