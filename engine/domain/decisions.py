@@ -199,5 +199,4 @@ def timestamp(microseconds: int) -> str:
     >>> timestamp(1_700_000_000_000_000)
     '2023-11-14T22:13:20Z'
     """
-
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

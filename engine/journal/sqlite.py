@@ -49,18 +49,23 @@ class Recorder(SQLiteApplicationRecorder):
 
     def construct_create_table_statements(self) -> list[str]:
         """Return the schema. The column must be called rowid: the library reads it by name."""
-        return [
+        table = (
             "CREATE TABLE IF NOT EXISTS stored_events ("
             "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
             "originator_id TEXT NOT NULL, "
             "originator_version INTEGER NOT NULL, "
             "topic TEXT NOT NULL, "
             "state BLOB NOT NULL, "
-            "UNIQUE (originator_id, originator_version))",
-            "CREATE TRIGGER IF NOT EXISTS events_are_never_changed BEFORE UPDATE ON stored_events "
-            "BEGIN SELECT RAISE(ABORT, 'events are never changed'); END",
-            "CREATE TRIGGER IF NOT EXISTS events_are_never_deleted BEFORE DELETE ON stored_events "
-            "BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END",
+            "UNIQUE (originator_id, originator_version))"
+        )
+        guard = (
+            "CREATE TRIGGER IF NOT EXISTS events_are_never_{0}d BEFORE {1} ON stored_events "
+            "BEGIN SELECT RAISE(ABORT, 'events are never {0}d'); END"
+        )
+        return [
+            table,
+            guard.format("change", "UPDATE"),
+            guard.format("delete", "DELETE"),
             f"PRAGMA application_id={APPLICATION_ID}",
             f"PRAGMA user_version={SCHEMA_VERSION}",
         ]

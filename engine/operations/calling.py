@@ -18,6 +18,7 @@ from .planning import Step
 from .recording import OperationLog
 
 _T = TypeVar("_T")
+_CONFLICTS = 3
 
 
 class StoppedError(Exception):
@@ -86,7 +87,8 @@ class Caller:
                 found = self._existing(request, made_now=doubtful)
                 if found is not None:
                     return found
-                self._retry(step, error, attempt, started, even_if=True)
+                # the name may still belong to something that is being removed; give it a moment
+                self._retry(step, error, attempt, started, even_if=attempt < _CONFLICTS)
             except CloudError as error:
                 if error.ambiguous:
                     doubtful = True

@@ -1,0 +1,238 @@
+"""A cluster written by hand: YAML text to a spec, every mistake with its line and column.
+
+The file says the same as the specs, in friendlier words: ``size: s-2vcpu-4gb`` or ``memory: 4GiB``,
+``from:`` for a rule's sources, ``bootstrap: {file: setup.sh}``. Reading those files is the caller's:
+`load` gets a function for it and does no I/O itself.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import yaml
+
+from ..errors import InvalidInput
+from .model import ClusterSpec
+from .validation import Problem, problems, split_message
+
+MAX_BYTES = 1024 * 1024
+_MAX_NODES = 100_000
+_UNITS = {"mib": 1, "mb": 1, "m": 1, "mi": 1, "gib": 1024, "gb": 1024, "g": 1024, "gi": 1024}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_TAINT = re.compile(r"([^=:\s]+)(?:=([^=:\s]*))?:([A-Za-z]+)")
+_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+ReadFile = Callable[[str], str]
+
+
+class Manifest:
+    """A cluster specification and where in the file each field stands."""
+
+    def __init__(self, spec: ClusterSpec, name: str, marks: dict[str, tuple[int, int]]) -> None:
+        self.spec = spec
+        self._name = name
+        self._marks = marks
+
+    def place(self, error: InvalidInput) -> InvalidInput:
+        """Return the error with file, line and column added, if its field is in the file."""
+        return InvalidInput(
+            error.field,
+            error.problem,
+            error.where or locate(self._name, self._marks, error.field),
+            error.advice,
+        )
+
+
+def load(text: str, *, name: str, read_file: ReadFile) -> Manifest:
+    """Read a cluster from YAML; `name` is the file's name for messages.
+
+    `read_file` gets a path as written and returns the text; it may raise `InvalidInput`.
+    Raises `InvalidInput` for malformed YAML, unknown or wrong fields and a spec that makes no sense.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidInput("", f"longer than {MAX_BYTES} bytes", name)
+    reader = _Reader(name, read_file)
+    content = reader.parse(text)
+    marks = reader.marks
+    try:
+        spec = msgspec.convert(reader.cluster(content), ClusterSpec)
+    except msgspec.ValidationError as error:
+        problem = split_message(error)
+        raise _placed(problem, name, marks) from error
+    for problem in problems(spec):
+        raise _placed(problem, name, marks)
+    return Manifest(spec, name, marks)
+
+
+def locate(name: str, marks: dict[str, tuple[int, int]], field: str) -> str:
+    """Return ``file:line:column`` of a field, or of the nearest field around it."""
+    parts = [match.group(0).strip(".") for match in _PART.finditer(field)]
+    while parts:
+        path = "".join(part if part.startswith("[") else f".{part}" for part in parts).removeprefix(".")
+        if path in marks:
+            line, column = marks[path]
+            return f"{name}:{line}:{column}"
+        parts.pop()
+    return name
+
+
+def _placed(problem: Problem, name: str, marks: dict[str, tuple[int, int]]) -> InvalidInput:
+    return InvalidInput(problem.field, problem.problem, locate(name, marks, problem.field))
+
+
+class _Reader:
+    def __init__(self, name: str, read_file: ReadFile) -> None:
+        self.name = name
+        self.read_file = read_file
+        self.marks: dict[str, tuple[int, int]] = {}
+        self._nodes = 0
+        self._cloud = ""
+
+    # ── YAML to plain values ─────────────────────────────────────────────────────────────────
+
+    def parse(self, text: str) -> dict[str, Any]:
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            content = None if node is None else self._value(loader, node, "")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = self.name if mark is None else f"{self.name}:{mark.line + 1}:{mark.column + 1}"
+            told = error.problem or error.context or "cannot be parsed"
+            raise InvalidInput("", f"not valid YAML: {told}", where) from error
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise InvalidInput("", f"not valid YAML: {str(error).splitlines()[0]}", self.name) from error
+        finally:
+            loader.dispose()
+        if not isinstance(content, dict):
+            raise InvalidInput("", "a cluster is a mapping: name, cloud, pools and so on", self.name)
+        return content
+
+    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+        self._nodes += 1
+        where = f"{self.name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+        if self._nodes > _MAX_NODES:
+            raise InvalidInput("", f"more than {_MAX_NODES} values", where)
+        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if isinstance(node, yaml.MappingNode):
+            found: dict[str, Any] = {}
+            for key_node, value_node in node.value:
+                key = loader.construct_object(key_node)
+                spot = f"{self.name}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
+                if not isinstance(key, str):
+                    raise InvalidInput(path, f"{key!r} is not a field name", spot)
+                if key in found:
+                    raise InvalidInput(f"{path}.{key}".lstrip("."), "is there twice", spot)
+                found[key] = self._value(loader, value_node, f"{path}.{key}".lstrip("."))
+            return found
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(loader, item, f"{path}[{i}]") for i, item in enumerate(node.value)]
+        return loader.construct_object(node)
+
+    # ── friendly words to the specs' ─────────────────────────────────────────────────────────
+
+    def _wrong(self, path: str, problem: str) -> InvalidInput:
+        return InvalidInput(path, problem, locate(self.name, self.marks, path))
+
+    def cluster(self, raw: dict[str, Any]) -> dict[str, Any]:
+        out = dict(raw)
+        placement = {key: out.pop(key) for key in ("cloud", "region", "place") if key in out}
+        if "cloud" not in placement:
+            raise InvalidInput("cloud", "which cloud?", self.name)
+        out["placement"] = placement
+        self._cloud = str(placement["cloud"])
+        if isinstance(out.get("kubernetes"), float):  # YAML reads 1.30 as the number 1.3
+            raise self._wrong("kubernetes", 'put the version in quotes: kubernetes: "1.34"')
+        each = {
+            "ssh_keys": self._ssh_key,
+            "pools": self._pool,
+            "firewalls": self._firewall,
+            "volumes": self._volume,
+        }
+        for field, convert in each.items():
+            if isinstance(out.get(field), list):
+                out[field] = [
+                    convert(f"{field}[{i}]", dict(item)) if isinstance(item, dict) else item
+                    for i, item in enumerate(out[field])
+                ]
+        return out
+
+    def _ssh_key(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
+        if "file" in raw:
+            raw["public_key"] = self._file(f"{path}.file", raw.pop("file"))
+        if isinstance(raw.get("public_key"), str):
+            raw["public_key"] = raw["public_key"].strip()
+            if "PRIVATE KEY" in raw["public_key"]:
+                raise self._wrong(path, "that is a private key; name the .pub file")
+        return raw
+
+    def _pool(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(raw.get("size"), str):  # a cloud's own name
+            raw["size"] = {"pins": {self._cloud: raw["size"]}}
+        elif isinstance(raw.get("size"), dict):
+            raw["size"] = self._size(f"{path}.size", raw["size"])
+        if isinstance(raw.get("image"), str):
+            raw["image"] = {"os": raw["image"]}
+        if isinstance(raw.get("bootstrap"), dict):
+            inner = raw["bootstrap"]
+            if set(inner) != {"file"}:
+                raise self._wrong(f"{path}.bootstrap", "write the script here, or {file: PATH}")
+            raw["bootstrap"] = self._file(f"{path}.bootstrap.file", inner["file"])
+        if isinstance(raw.get("taints"), list):
+            raw["taints"] = [
+                self._taint(f"{path}.taints[{i}]", item) if isinstance(item, str) else item
+                for i, item in enumerate(raw["taints"])
+            ]
+        return raw
+
+    def _size(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
+        out = dict(raw)
+        if "memory" in out:
+            out["memory_mib"] = self._amount(f"{path}.memory", out.pop("memory"))
+        if "disk" in out:
+            out["disk_gib"] = self._amount(f"{path}.disk", out.pop("disk")) // 1024
+        return out
+
+    def _amount(self, path: str, raw: Any) -> int:
+        """Return MiB; a bare number is GiB."""
+        match = _AMOUNT.fullmatch(str(raw).strip())
+        unit = _UNITS.get((match[2] or "gib").lower()) if match else None
+        if match is None or unit is None:
+            raise self._wrong(path, f"{raw!r} is not an amount such as 4GiB or 512MiB")
+        return int(float(match[1]) * unit)
+
+    def _taint(self, path: str, raw: str) -> dict[str, str]:
+        match = _TAINT.fullmatch(raw)
+        if match is None:
+            raise self._wrong(path, f"{raw!r} is not a taint such as dedicated=db:NoSchedule")
+        return {"key": match[1], "value": match[2] or "", "effect": match[3]}
+
+    def _firewall(self, _: str, raw: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(raw.get("allow"), list):
+            raw["allow"] = [_rule(item) if isinstance(item, dict) else item for item in raw["allow"]]
+        return raw
+
+    def _volume(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
+        if "size" in raw:
+            raw["size_gib"] = self._amount(f"{path}.size", raw.pop("size")) // 1024
+        return raw
+
+    def _file(self, path: str, raw: Any) -> str:
+        if not isinstance(raw, str):
+            raise self._wrong(path, "which file?")
+        try:
+            return self.read_file(raw)
+        except InvalidInput as error:
+            raise self._wrong(path, error.problem) from error
+
+
+def _rule(raw: dict[str, Any]) -> dict[str, Any]:
+    out = dict(raw)
+    if "from" in out:
+        out["sources"] = out.pop("from")
+    if isinstance(out.get("sources"), str):
+        out["sources"] = [out["sources"]]
+    if isinstance(out.get("ports"), int):
+        out["ports"] = str(out["ports"])
+    return out

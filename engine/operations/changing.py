@@ -1,0 +1,253 @@
+"""Changing a cluster: prepare (look, decide, plan; nothing changes), then carry out.
+
+`Prepared` is everything that a person needs to see before saying yes, bound to the position of the
+log at which it was made: if somebody else writes in between, carrying out is refused.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from ..domain import decisions
+from ..domain import events as ev
+from ..domain.catalogue import Catalogue
+from ..domain.model import ClusterSpec
+from ..domain.resources import Key
+from ..domain.state import ClusterState, apply_event
+from ..domain.validation import validate
+from ..errors import AlreadyExists, BudgetExceeded, WrongAccount
+from ..journal.log import Journal
+from ..ports import Account, Cloud
+from .blueprint import blueprint
+from .calling import reading
+from .context import Context
+from .cost import Cost, cluster_cost, resource_cost
+from .execution import Executor, Result
+from .observing import Observation, observe
+from .planning import Plan, plan
+from .recording import OperationLog
+from .translation import Translation, complete, inherit
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A change, ready to be looked at. `spec` is what will be declared; None when it goes away."""
+
+    state: ClusterState
+    cluster_id: str
+    name: str
+    account: Account
+    catalogue: Catalogue
+    spec: ClusterSpec | None
+    intents: tuple[ev.AnyEvent, ...]
+    plan: Plan
+    lost: tuple[tuple[Key, str], ...] = ()
+    translation: Translation | None = None
+    cost_before: Cost = Cost()
+    cost_after: Cost = Cost()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would change, neither in the log nor at the cloud."""
+        return self.plan.empty and not self.intents and not self.lost
+
+    @property
+    def new(self) -> bool:
+        """Whether the cluster does not exist yet."""
+        return not self.state.declared
+
+
+def prepare_create(
+    journal: Journal,
+    cloud: Cloud,
+    spec: ClusterSpec,
+    context: Context,
+    *,
+    origin: ev.Origin | None = None,
+    translation: Translation | None = None,
+) -> Prepared:
+    """Prepare a cluster that does not exist.
+
+    Raises `AlreadyExists`, `InvalidInput`, `Denied` and other `CloudError`.
+    """
+    validate(spec)
+    claim = journal.claim_of(spec.name)
+    if claim is not None and not claim.released:
+        raise AlreadyExists(spec.name)
+    account = reading(cloud.account, context)
+    catalogue = reading(cloud.catalogue, context)
+    spec = complete(spec, catalogue)
+    cluster_id = context.new_id()
+    return Prepared(
+        state=ClusterState(),
+        cluster_id=cluster_id,
+        name=spec.name,
+        account=account,
+        catalogue=catalogue,
+        spec=spec,
+        intents=tuple(decisions.declare(spec, cluster_id=cluster_id, origin=origin)),
+        plan=plan(blueprint(spec, catalogue), ()),
+        translation=translation,
+        cost_after=cluster_cost(spec, catalogue),
+    )
+
+
+def prepare_change(
+    cloud: Cloud, state: ClusterState, context: Context, *, spec: ClusterSpec | None = None
+) -> Prepared:
+    """Prepare to bring a cluster to `spec`, or to what is declared already.
+
+    Raises `Locked`, `WrongAccount`, `Refused`, `InvalidInput`, `CloudError`.
+    """
+    refuse_if_held(state, context)
+    account = checked_account(cloud, state, context)
+    catalogue = reading(cloud.catalogue, context)
+    declared = state.spec()
+    wanted = declared
+    if spec is not None:
+        validate(spec)
+        wanted = complete(inherit(spec, declared), catalogue)
+    intents = decisions.amend(state, wanted)
+    seen = reading(lambda: observe(cloud, state), context)
+    return Prepared(
+        state=state,
+        cluster_id=state.cluster_id,
+        name=state.name,
+        account=account,
+        catalogue=catalogue,
+        spec=wanted,
+        intents=tuple(intents),
+        plan=plan(blueprint(wanted, catalogue), seen.known),
+        lost=seen.lost,
+        cost_before=_cost_now(seen, catalogue),
+        cost_after=cluster_cost(wanted, catalogue),
+    )
+
+
+def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepared:
+    """Prepare to remove everything that the cluster has at its cloud."""
+    refuse_if_held(state, context)
+    account = checked_account(cloud, state, context)
+    catalogue = reading(cloud.catalogue, context)
+    seen = reading(lambda: observe(cloud, state), context)
+    return Prepared(
+        state=state,
+        cluster_id=state.cluster_id,
+        name=state.name,
+        account=account,
+        catalogue=catalogue,
+        spec=None,
+        intents=tuple(decisions.retire(state)),
+        plan=plan((), seen.known),
+        lost=seen.lost,
+        cost_before=_cost_now(seen, catalogue),
+    )
+
+
+def carry_out(
+    journal: Journal,
+    cloud: Cloud,
+    prepared: Prepared,
+    context: Context,
+    *,
+    kind: ev.OperationKind,
+    summary: str,
+) -> Result:
+    """Record and run what was prepared.
+
+    Raises `LogMoved` when the log is no longer where it was, `OperationFailed`, `Interrupted`.
+    """
+    state = prepared.state
+    number = state.operations + 1
+    opening = _opening(prepared, context, kind, summary)
+    if prepared.new:
+        recorded = journal.found(prepared.cluster_id, prepared.name, opening, context.envelope(number))
+    else:
+        close_interrupted(journal, state, context)
+        recorded = journal.append(state.cluster_id, state.position, opening, context.envelope(number))
+    _evolve(state, recorded)
+    log = OperationLog(journal, state, context, number)
+    # a deletion ends by giving the name back, in the same transaction
+    finish = log.close if kind is ev.OperationKind.DELETE else log.append
+
+    def ended(event: ev.OperationFinished) -> None:
+        (finish if event.outcome is ev.Outcome.SUCCEEDED else log.append)(event)
+
+    return Executor(cloud, prepared.account, log, prepared.plan, context).run(ended)
+
+
+def _opening(prepared: Prepared, context: Context, kind: ev.OperationKind, summary: str) -> list[ev.AnyEvent]:
+    """Return the events that stand before the first call to the cloud."""
+    events: list[ev.AnyEvent] = [
+        ev.OperationStarted(
+            kind=kind,
+            summary=summary,
+            holder=context.holder,
+            tool=context.tool,
+            cloud=prepared.catalogue.cloud,
+            account=prepared.account.id,
+        ),
+        *prepared.intents,
+    ]
+    if prepared.translation is not None and prepared.spec is not None:
+        events.append(
+            ev.TranslationChosen(
+                cloud=prepared.catalogue.cloud,
+                region=prepared.spec.placement.region,
+                choices=prepared.translation.choices,
+                losses=prepared.translation.losses,
+            )
+        )
+    events += [ev.ResourceLost(key=key, resource_id=resource_id) for key, resource_id in prepared.lost]
+    steps = tuple(
+        ev.PlannedStep(
+            id=step.id, action=step.action.value, key=step.key, reasons=step.reasons, after=step.after
+        )
+        for step in prepared.plan.steps
+    )
+    return [*events, ev.PlanAccepted(steps=steps)]
+
+
+def refuse_if_held(state: ClusterState, context: Context) -> None:
+    """Raise `Locked` while another operation holds the cluster."""
+    alive = None if state.open is None else context.alive(state.open.holder)
+    decisions.refuse_if_held(state, now=context.now(), holder_alive=alive)
+
+
+def close_interrupted(journal: Journal, state: ClusterState, context: Context) -> None:
+    """Record the end of an operation whose process is gone; the state moves on with it."""
+    if state.open is None:
+        return
+    number = state.open.number
+    event = ev.OperationFinished(
+        outcome=ev.Outcome.INTERRUPTED, error=f"{state.open.holder} ended without saying how"
+    )
+    recorded = journal.append(state.cluster_id, state.position, [event], context.envelope(number))
+    _evolve(state, recorded)
+
+
+def checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
+    """Return the account that the credentials open; raise `WrongAccount` if the cluster is not there."""
+    account = reading(cloud.account, context)
+    if state.bindings and state.account and state.account != account.id:
+        raise WrongAccount(state.name, state.account, f"{account.id} ({account.title})")
+    return account
+
+
+def refuse_over_budget(prepared: Prepared, monthly: Decimal | None) -> None:
+    """Raise `BudgetExceeded` when the cluster would cost more than `monthly` US dollars a month."""
+    if monthly is not None and prepared.cost_after.monthly > monthly:
+        raise BudgetExceeded(f"{prepared.cost_after.monthly:.2f}", f"{monthly:.2f}")
+
+
+def _cost_now(seen: Observation, catalogue: Catalogue) -> Cost:
+    total = Cost()
+    for item in seen.known:
+        if item.recorded is not None:
+            total += resource_cost(item.recorded, catalogue)
+    return total
+
+
+def _evolve(state: ClusterState, recorded: Iterable[ev.Recorded]) -> None:
+    for item in recorded:
+        apply_event(state, item)

@@ -1,0 +1,298 @@
+"""Execution: runs a plan's steps in parallel, records each, takes back what it made when one fails.
+
+Intent is on disk before each call and the outcome after it. Steps run as soon as those before them
+succeeded, at most `Pace.parallel` at once; phase 1 (deletions) begins when phase 0 is complete. After
+a failure nothing new starts, running steps finish, and then `rollback` removes what this operation
+created, unless something was deleted already: then what is done stays, and the next apply goes on.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from threading import Event as Flag
+
+from ..domain import events as ev
+from ..domain.resources import Accepted, Request, Resource, provider_name
+from ..errors import CloudError, Interrupted, LogMoved, OperationFailed
+from ..ports import Account, Cloud
+from .calling import Caller, StoppedError
+from .context import Context
+from .planning import Action, Plan, Step
+from .recording import OperationLog
+from .rollback import Rollback
+
+
+@dataclass
+class Result:
+    """How an operation went. `seconds` is wall time."""
+
+    operation: int
+    outcome: ev.Outcome
+    done: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class _Course:
+    """What has happened so far in one run."""
+
+    done: dict[int, Step] = field(default_factory=dict)
+    failure: tuple[Step, CloudError] | None = None
+    failed: list[Step] = field(default_factory=list)
+    doubtful: list[tuple[Step, Request]] = field(default_factory=list)
+    removed: bool = False
+    interrupted: bool = False
+
+
+class Executor:
+    """Runs one plan for one operation."""
+
+    def __init__(
+        self, cloud: Cloud, account: Account, log: OperationLog, plan: Plan, context: Context
+    ) -> None:
+        self._account = account
+        self._log = log
+        self._plan = plan
+        self._context = context
+        self._stop = Flag()
+        self._caller = Caller(cloud, log, context, self._stop)
+        self._cloud = cloud
+        self._course = _Course()
+        self._act: dict[Action, Callable[[Step], None]] = {
+            Action.CREATE: self._create,
+            Action.UPDATE: self._update,
+            Action.DELETE: self._delete,
+            Action.ADOPT: self._adopt,
+            Action.FORGET: self._forget,
+        }
+
+    def run(self, finish: Callable[[ev.OperationFinished], None]) -> Result:
+        """Carry out the plan; `finish` records the operation's end.
+
+        Raises `OperationFailed` (with what was rolled back and what is left), `Interrupted`,
+        `LogMoved` when another writer took over in the middle.
+        """
+        started = self._context.clock.monotonic()
+        self._context.progress.planned(len(self._plan.steps))
+        for phase in sorted({step.phase for step in self._plan.steps}):
+            self._run_phase([step for step in self._plan.steps if step.phase == phase])
+            if self._course.failure or self._course.interrupted or self._log.displaced:
+                break
+        self._conclude(finish)
+        return Result(
+            operation=self._log.number,
+            outcome=ev.Outcome.SUCCEEDED,
+            done=len(self._course.done),
+            seconds=self._context.clock.monotonic() - started,
+        )
+
+    def _run_phase(self, steps: list[Step]) -> None:
+        """Run steps as their predecessors finish, until all are done or nothing may start."""
+        waiting = {step.id: set(step.after) - self._course.done.keys() for step in steps}
+        by_id = {step.id: step for step in steps}
+        running: dict[Future[None], Step] = {}
+        with ThreadPoolExecutor(self._context.pace.parallel, thread_name_prefix="step") as pool:
+            while True:
+                if not (self._course.failure or self._stop.is_set() or self._log.displaced):
+                    for step_id in [number for number, before in waiting.items() if not before]:
+                        del waiting[step_id]
+                        running[pool.submit(self._step, by_id[step_id])] = by_id[step_id]
+                if not running:
+                    return
+                for future in self._next(running):
+                    step = running.pop(future)
+                    if self._settle(step, future):
+                        for before in waiting.values():
+                            before.discard(step.id)
+
+    def _next(self, running: dict[Future[None], Step]) -> set[Future[None]]:
+        """Wait for a step to end; the first Ctrl-C asks the running ones to stop at a safe point."""
+        try:
+            return wait(running, return_when=FIRST_COMPLETED).done
+        except KeyboardInterrupt:
+            self._stop.set()
+            self._course.interrupted = True
+            self._context.progress.interrupted(len(running))
+            return wait(running, return_when=FIRST_COMPLETED).done
+
+    def _settle(self, step: Step, future: Future[None]) -> bool:
+        """Take note of how a step ended; return whether it succeeded."""
+        error = future.exception()
+        if error is None:
+            self._course.done[step.id] = step
+            self._course.removed |= step.action is Action.DELETE
+            return True
+        if isinstance(error, CloudError):
+            self._course.failure = self._course.failure or (step, error)
+            self._course.failed.append(step)
+            return False
+        if isinstance(error, StoppedError):
+            return False
+        raise error
+
+    def _step(self, step: Step) -> None:
+        started = self._context.clock.monotonic()
+        self._context.progress.started(step)
+        try:
+            self._act[step.action](step)
+        except CloudError as error:
+            self._log.append(
+                ev.StepFailed(
+                    step=step.id,
+                    error=type(error).__name__,
+                    message=error.message,
+                    status=error.status or 0,
+                    request_id=error.request_id,
+                    ambiguous=error.ambiguous,
+                )
+            )
+            self._context.progress.failed(step, error)
+            raise
+        self._context.progress.done(step, self._context.clock.monotonic() - started)
+
+    # ── the five actions ─────────────────────────────────────────────────────────────────────
+
+    def _request(self, step: Step) -> Request:
+        if step.resource is None:
+            raise ValueError(f"step {step.id} has no resource")
+        bindings = self._log.state.bindings
+        return Request(
+            cluster=self._log.state.ref,
+            key=step.key,
+            resource=step.resource,
+            name=provider_name(self._log.state.ref, step.key),
+            ids={need: bindings[need].resource_id for need in step.needs if need in bindings},
+        )
+
+    def _create(self, step: Step) -> None:
+        request = self._request(step)
+        self._begin(step, name=request.name)
+        try:
+            made = self._caller.create(step, request)
+        except CloudError as error:
+            if error.ambiguous:
+                self._course.doubtful.append((step, request))
+            raise
+        self._log.append(
+            self._provisioned(
+                step,
+                request.resource,
+                made.accepted.id,
+                name=made.name,
+                owned=made.owned,
+                adopted=not made.made_now,
+            )
+        )
+        seen = self._caller.until_ready(step, step.key.kind, made.accepted)
+        self._log.append(ev.StepSucceeded(step=step.id, attributes=seen.attributes))
+
+    def _update(self, step: Step) -> None:
+        request = self._request(step)
+        self._begin(step, name=request.name)
+        changed = frozenset(change.field for change in step.changes)
+        accepted = self._caller.change(step, lambda: self._cloud.update(request, step.resource_id, changed))
+        seen = self._caller.until_ready(step, step.key.kind, accepted)
+        self._log.append(
+            ev.ResourceUpdated(
+                step=step.id,
+                key=step.key,
+                resource_id=step.resource_id,
+                resource=request.resource,
+                changed=tuple(sorted(changed)),
+            ),
+            ev.StepSucceeded(step=step.id, attributes=seen.attributes),
+        )
+
+    def _delete(self, step: Step) -> None:
+        self._begin(step)
+        self._caller.delete(step, step.key.kind, step.resource_id)
+        self._caller.until_gone(step, step.key.kind, step.resource_id)
+        self._log.append(
+            ev.ResourceDestroyed(step=step.id, key=step.key, resource_id=step.resource_id),
+            ev.StepSucceeded(step=step.id),
+        )
+
+    def _adopt(self, step: Step) -> None:
+        request = self._request(step)
+        self._begin(step, name=request.name)
+        binding = self._log.state.bindings.get(step.key)
+        if binding is None or binding.resource_id != step.resource_id:
+            self._log.append(
+                self._provisioned(
+                    step, request.resource, step.resource_id, name=request.name, owned=True, adopted=True
+                )
+            )
+        seen = self._caller.until_ready(step, step.key.kind, Accepted(id=step.resource_id))
+        self._log.append(ev.StepSucceeded(step=step.id, attributes=seen.attributes))
+
+    def _forget(self, step: Step) -> None:
+        """Let go of something that is used and not ours; nothing is asked of the cloud."""
+        self._begin(step)
+        self._log.append(
+            ev.ResourceDestroyed(step=step.id, key=step.key, resource_id=step.resource_id),
+            ev.StepSucceeded(step=step.id),
+        )
+
+    def _begin(self, step: Step, *, name: str = "") -> None:
+        self._log.append(
+            ev.StepStarted(
+                step=step.id,
+                action=step.action.value,
+                key=step.key,
+                provider_name=name,
+                resource_id=step.resource_id,
+            )
+        )
+
+    def _provisioned(
+        self, step: Step, resource: Resource, resource_id: str, *, name: str, owned: bool, adopted: bool
+    ) -> ev.ResourceProvisioned:
+        placement = self._log.state.placement
+        return ev.ResourceProvisioned(
+            step=step.id,
+            key=step.key,
+            resource_id=resource_id,
+            provider_name=name,
+            cloud=self._cloud.name,
+            account=self._account.id,
+            region="" if placement is None else placement.region,
+            resource=resource,
+            owned=owned,
+            adopted=adopted,
+        )
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────
+
+    def _conclude(self, finish: Callable[[ev.OperationFinished], None]) -> None:
+        """Record how it ended, rolling back first where that is the right thing; raise if it failed."""
+        course, cluster, number = self._course, self._log.state.name, self._log.number
+        done = len(course.done)
+        if self._log.displaced:
+            raise LogMoved(self._log.state.position)
+        if course.interrupted and course.failure is None:
+            finish(ev.OperationFinished(outcome=ev.Outcome.INTERRUPTED, done=done))
+            raise Interrupted(cluster, number, done, len(self._plan.steps))
+        if course.failure is None:
+            finish(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=done))
+            return
+        step, cause = course.failure
+        if course.removed:
+            finish(ev.OperationFinished(outcome=ev.Outcome.PARTIAL, done=done, error=str(cause)))
+            raise OperationFailed(cluster, number, str(step.key), cause, done=done) from cause
+        report = Rollback(self._cloud, self._log, self._context, len(self._plan.steps)).run(
+            [item for item in (*course.done.values(), *course.failed) if item.action is Action.UPDATE],
+            course.doubtful,
+        )
+        outcome = ev.Outcome.PARTIAL if report.left else ev.Outcome.ROLLED_BACK
+        finish(
+            ev.OperationFinished(
+                outcome=outcome,
+                done=done,
+                rolled_back=report.undone,
+                left=tuple(report.left),
+                error=str(cause),
+            )
+        )
+        raise OperationFailed(
+            cluster, number, str(step.key), cause, rolled_back=report.undone, left=tuple(report.left)
+        ) from cause

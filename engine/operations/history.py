@@ -1,0 +1,135 @@
+"""History: a cluster's log grouped by operation, as `log` and `show` tell it. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ..domain import events as ev
+
+
+class OperationView(msgspec.Struct, kw_only=True):
+    """One operation as its events tell it. Times in microseconds since 1970 UTC; `ended` 0: not yet."""
+
+    cluster: str
+    number: int
+    kind: str
+    summary: str
+    actor: str
+    reason: str
+    started: int
+    ended: int = 0
+    outcome: str = "unfinished"
+    error: str = ""
+    cloud: str = ""
+    account: str = ""
+    tool: str = ""
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    adopted: int = 0
+    rolled_back: int = 0
+    retries: int = 0
+    lost: int = 0
+    left: tuple[str, ...] = ()
+    events: list[ev.Recorded] = []
+
+
+def operations(cluster: str, events: Iterable[ev.Recorded]) -> list[OperationView]:
+    """Return a log's operations, oldest first."""
+    found: dict[int, OperationView] = {}
+    for item in events:
+        view = found.get(item.operation)
+        if view is None:
+            view = found[item.operation] = OperationView(
+                cluster=cluster,
+                number=item.operation,
+                kind="",
+                summary="",
+                actor=item.actor,
+                reason=item.reason,
+                started=item.time,
+                events=[],
+            )
+        view.events.append(item)
+        _tell(view, item)
+    return [found[number] for number in sorted(found)]
+
+
+def _tell(view: OperationView, item: ev.Recorded) -> None:
+    match item.event:
+        case ev.OperationStarted() as event:
+            view.kind, view.summary = event.kind.value, event.summary
+            view.cloud, view.account, view.tool = event.cloud, event.account, event.tool
+        case ev.OperationFinished() as event:
+            view.ended, view.outcome = item.time, event.outcome.value
+            view.error, view.rolled_back, view.left = event.error, event.rolled_back, event.left
+        case ev.ResourceProvisioned(adopted=adopted):
+            view.adopted += adopted
+            view.created += not adopted
+        case ev.ResourceUpdated():
+            view.updated += 1
+        case ev.ResourceDestroyed():
+            view.deleted += 1
+        case ev.ResourceLost():
+            view.lost += 1
+        case ev.StepRetried():
+            view.retries += 1
+        case _:
+            pass
+
+
+def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event
+    """Say an event in one line, for people."""
+    match event:
+        case ev.ClusterDeclared(name=name, placement=placement):
+            return f"cluster {name} on {placement.cloud}/{placement.region}"
+        case ev.KubernetesVersionDeclared(before=before, version=version):
+            return f"Kubernetes {before} → {version}"
+        case ev.NetworkDeclared(network=network):
+            return f"network {network.name} {network.cidr}"
+        case ev.SshKeyDeclared(ssh_key=key):
+            return f"SSH key {key.name}"
+        case ev.FirewallDeclared(firewall=firewall):
+            return f"firewall {firewall.name}: {len(firewall.allow)} rules for {firewall.role}"
+        case ev.ServerPoolDeclared(pool=pool):
+            return f"pool {pool.name}: {pool.count} × {pool.role}"
+        case ev.ServerPoolScaled(pool=pool, before=before, count=count):
+            return f"pool {pool}: {before} → {count}"
+        case ev.LoadBalancerDeclared(load_balancer=balancer):
+            return f"load balancer {balancer.name}"
+        case ev.VolumeDeclared(volume=volume):
+            return f"volume {volume.name}: {volume.size_gib} GiB"
+        case ev.ReservedIpDeclared(reserved_ip=address):
+            return f"reserved address {address.name}"
+        case ev.PartWithdrawn(part=part, name=name):
+            return f"{part} {name} is no longer wanted"
+        case ev.ClusterRetired():
+            return "the cluster is no longer wanted"
+        case ev.OperationStarted(kind=kind, summary=summary):
+            return f"{kind} {summary}".rstrip()
+        case ev.PlanAccepted(steps=steps):
+            return f"{len(steps)} steps"
+        case ev.OperationFinished(outcome=outcome, error=error):
+            return f"{outcome}: {error}" if error else outcome.value
+        case ev.SnapshotCaptured(digest=digest, size=size, events=events):
+            return f"{events} events, {size} bytes, {digest[:19]}"
+        case ev.TranslationChosen(cloud=cloud, region=region, losses=losses):
+            return f"to {cloud}/{region}, {len(losses)} losses"
+        case ev.StepStarted(action=action, key=key, compensates=compensates):
+            return f"{'rolling back: ' if compensates else ''}{action} {key}"
+        case ev.StepRetried(error=error, message=message, attempt=attempt, wait_ms=wait):
+            return f"attempt {attempt}: {error}: {message}; again in {wait / 1000:.1f} s"
+        case ev.StepSucceeded(attributes=attributes):
+            return ", ".join(f"{name} {value}" for name, value in sorted(attributes.items()))
+        case ev.StepFailed(error=error, message=message):
+            return f"{error}: {message}"
+        case ev.ResourceProvisioned(key=key, resource_id=resource_id, adopted=adopted):
+            return f"{key} {'found as' if adopted else 'is'} {resource_id}"
+        case ev.ResourceUpdated(key=key, changed=changed):
+            return f"{key}: {', '.join(changed)}"
+        case ev.ResourceDestroyed(key=key, resource_id=resource_id):
+            return f"{key} was {resource_id}"
+        case ev.ResourceLost(key=key, resource_id=resource_id):
+            return f"{key} was {resource_id} and is not there any more"
+        case ev.NameClaimed(name=name) | ev.NameReleased(name=name):
+            return name
