@@ -1,1 +1,150 @@
-"""kubisnap."""
+"""kubisnap: an event-sourced state engine for Kubernetes clusters.
+
+Every infrastructure change is an append-only event; the state of a cluster is the fold of its log;
+a snapshot is that log in one file, replayable against any cloud.
+
+    import kubisnap
+
+    with kubisnap.open_journal("sqlite:///store.sqlite") as journal:
+        state = journal.state(journal.cluster_id("web"))
+        print(state.spec())
+
+The names below are the public face; they are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .adapters.registry import open_cloud
+    from .archives import open_snapshot, save_snapshot
+    from .engine.domain.manifest import load as load_manifest
+    from .engine.domain.model import (
+        ClusterSpec,
+        FirewallSpec,
+        Forward,
+        Image,
+        LoadBalancerSpec,
+        NetworkSpec,
+        Placement,
+        PoolSpec,
+        Protocol,
+        ReservedIpSpec,
+        Role,
+        Rule,
+        Size,
+        SshKeySpec,
+        SubnetSpec,
+        Taint,
+        VolumeSpec,
+        neutral,
+    )
+    from .engine.domain.profiles import PROFILES
+    from .engine.domain.state import ClusterState, fold
+    from .engine.domain.validation import validate
+    from .engine.errors import KubisnapError
+    from .engine.journal.log import Journal, open_journal
+    from .engine.operations.changing import carry_out, prepare_change, prepare_create, prepare_delete
+    from .engine.operations.context import Context, Pace
+    from .engine.operations.snapshots import capture, prepare_restore, unpack
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ClusterSpec": "engine.domain.model",
+    "ClusterState": "engine.domain.state",
+    "Context": "engine.operations.context",
+    "FirewallSpec": "engine.domain.model",
+    "Forward": "engine.domain.model",
+    "Image": "engine.domain.model",
+    "Journal": "engine.journal.log",
+    "KubisnapError": "engine.errors",
+    "LoadBalancerSpec": "engine.domain.model",
+    "NetworkSpec": "engine.domain.model",
+    "PROFILES": "engine.domain.profiles",
+    "Pace": "engine.operations.context",
+    "Placement": "engine.domain.model",
+    "PoolSpec": "engine.domain.model",
+    "Protocol": "engine.domain.model",
+    "ReservedIpSpec": "engine.domain.model",
+    "Role": "engine.domain.model",
+    "Rule": "engine.domain.model",
+    "Size": "engine.domain.model",
+    "SshKeySpec": "engine.domain.model",
+    "SubnetSpec": "engine.domain.model",
+    "Taint": "engine.domain.model",
+    "VolumeSpec": "engine.domain.model",
+    "capture": "engine.operations.snapshots",
+    "carry_out": "engine.operations.changing",
+    "fold": "engine.domain.state",
+    "load_manifest": "engine.domain.manifest:load",
+    "neutral": "engine.domain.model",
+    "open_cloud": "adapters.registry",
+    "open_journal": "engine.journal.log",
+    "open_snapshot": "archives",
+    "prepare_change": "engine.operations.changing",
+    "prepare_create": "engine.operations.changing",
+    "prepare_delete": "engine.operations.changing",
+    "prepare_restore": "engine.operations.snapshots",
+    "save_snapshot": "archives",
+    "unpack": "engine.operations.snapshots",
+    "validate": "engine.domain.validation",
+}
+
+__all__ = [
+    "PROFILES",
+    "ClusterSpec",
+    "ClusterState",
+    "Context",
+    "FirewallSpec",
+    "Forward",
+    "Image",
+    "Journal",
+    "KubisnapError",
+    "LoadBalancerSpec",
+    "NetworkSpec",
+    "Pace",
+    "Placement",
+    "PoolSpec",
+    "Protocol",
+    "ReservedIpSpec",
+    "Role",
+    "Rule",
+    "Size",
+    "SshKeySpec",
+    "SubnetSpec",
+    "Taint",
+    "VolumeSpec",
+    "__version__",
+    "capture",
+    "carry_out",
+    "fold",
+    "load_manifest",
+    "neutral",
+    "open_cloud",
+    "open_journal",
+    "open_snapshot",
+    "prepare_change",
+    "prepare_create",
+    "prepare_delete",
+    "prepare_restore",
+    "save_snapshot",
+    "unpack",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for, so that `kubisnap --help` loads none of them."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = home.partition(":")
+    value = getattr(import_module(f".{module}", __name__), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -10,11 +10,11 @@ import hashlib
 from ...engine.domain.resources import Accepted, Kind, Observed, Request, SshKey, Tag
 from ...engine.errors import ResourceMissing
 from . import wire
-from .family import Family
-from .transport import number, segment
+from .family import Listed
+from .paths import number
 
 
-class Tags(Family[wire.Tag, Tag]):
+class Tags(Listed[wire.Tag, Tag]):
     """Tags: a tag's name is its id."""
 
     kind = Kind.TAG
@@ -31,7 +31,7 @@ class Tags(Family[wire.Tag, Tag]):
 
     def get(self, resource_id: str) -> wire.Tag:
         """Return one."""
-        return self.transport.fetch(f"tags/{segment(resource_id, 'tag')}", wire.TagAnswer).tag
+        return self.transport.fetch(f"tags/{self.place(resource_id)}", wire.TagAnswer).tag
 
     def seen(self, item: wire.Tag) -> Observed:
         """There is nothing to see of a tag but its name."""
@@ -48,7 +48,7 @@ class Tags(Family[wire.Tag, Tag]):
         return item.name
 
 
-class SshKeys(Family[wire.SshKey, SshKey]):
+class SshKeys(Listed[wire.SshKey, SshKey]):
     """Public keys. An account holds each key material once, under any name."""
 
     kind = Kind.SSH_KEY
@@ -64,12 +64,11 @@ class SshKeys(Family[wire.SshKey, SshKey]):
 
     def get(self, resource_id: str) -> wire.SshKey:
         """Return one."""
-        path = f"{self.path}/{number(resource_id, 'ssh-key')}"
-        return self.transport.fetch(path, wire.SshKeyAnswer).ssh_key
+        return self.transport.fetch(f"{self.path}/{self.place(resource_id)}", wire.SshKeyAnswer).ssh_key
 
-    def delete(self, resource_id: str) -> None:
-        """Take it out of the account; servers keep what they have."""
-        self.transport.delete(f"{self.path}/{number(resource_id, 'ssh-key')}")
+    def place(self, resource_id: str) -> str:
+        """Return a key's number: a fingerprint would do as well, and is not our id."""
+        return str(number(resource_id, self.kind))
 
     def seen(self, item: wire.SshKey) -> Observed:
         """Show type and material; the comment is a label and says nothing."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import requests
@@ -28,6 +28,9 @@ from ...engine.errors import (
 )
 
 CLOUD = "digitalocean"
+Facts: TypeAlias = tuple[str, str, int, str]
+"""Cloud, message, status, request id: the first fields of every `CloudError`."""
+
 ADVICE = "export DIGITALOCEAN_TOKEN=...      a token of the right account, with read and write scopes"
 
 LONGEST_MESSAGE = 500
@@ -37,7 +40,8 @@ LONGEST_WAIT = 3600.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _QUOTA = re.compile(r"\blimits?\b|quota|exceed", re.IGNORECASE)
-_TAKEN = re.compile(r"already|duplicate|in use|must be unique|pending event", re.IGNORECASE)
+_TAKEN = re.compile(r"already|duplicate|in use|must be unique", re.IGNORECASE)
+_BUSY = re.compile(r"pending event|previous actions", re.IGNORECASE)
 _DEFAULT_VPC = re.compile(r"default\b.*\b(vpc|network)|\b(vpc|network)\b.*\bdefault", re.IGNORECASE)
 _IN_USE = re.compile(r"\bmembers?\b|in use|attached|contains|not empty", re.IGNORECASE)
 
@@ -95,40 +99,65 @@ def refusal(answer: Answer, method: str, *, now: Callable[[], float], secrets: t
     """Return the error for an answer whose status is not 2xx. `now` tells seconds since 1970 UTC."""
     body = _error_body(answer)
     status = answer.status_code
-    message = clean(body.message or body.id or "", *secrets) or f"no explanation (HTTP {status})"
+    message = clean(body.message or body.id or "", *secrets) or "no explanation"
+    if 300 <= status < 400:
+        message = "a redirect, which is not followed: the token stays here"
     found = next(filter(_REQUEST_ID.fullmatch, _request_ids(answer, body)), "")
-    facts: tuple[str, str, int, str] = (CLOUD, message, status, clean(found, *secrets))
-    if status == 401:
-        return Denied(*facts, advice=ADVICE)
-    if status == 403:
-        return _forbidden(facts, method)
-    if status in {404, 410}:
-        return ResourceMissing(*facts)
+    facts: Facts = (CLOUD, message, status, clean(found, *secrets))
     if status == 429:
         return RateLimited(*facts, retry_after=retry_after(answer.headers, now))
-    if status in {408, 425} or status >= 500:
-        return Unavailable(*facts, ambiguous=method != "GET" and status != 425)
-    if status in {409, 423}:
-        return Conflict(*facts)
-    if status == 422 and _QUOTA.search(message):
-        return QuotaExceeded(*facts)
-    if status == 422 and _TAKEN.search(message):
-        return Conflict(*facts)
-    if 300 <= status < 400:
-        return Rejected(CLOUD, "a redirect, which is not followed: the token stays here", status, facts[3])
+    if status == 408 or status >= 500:
+        return Unavailable(*facts, ambiguous=method != "GET")
+    return _KINDS.get(status, _rejected)(facts, method)
+
+
+def _rejected(facts: Facts, method: str) -> CloudError:  # noqa: ARG001
     return Rejected(*facts)
 
 
-def _forbidden(facts: tuple[str, str, int, str], method: str) -> CloudError:
-    """Tell the 403s apart: DigitalOcean uses it for missing scopes, for limits and for VPCs in use."""
+def _missing(facts: Facts, method: str) -> CloudError:  # noqa: ARG001
+    return ResourceMissing(*facts)
+
+
+def _conflict(facts: Facts, method: str) -> CloudError:  # noqa: ARG001
+    return Conflict(*facts)
+
+
+def _denied(facts: Facts, method: str) -> CloudError:  # noqa: ARG001
+    return Denied(*facts, advice=ADVICE)
+
+
+def _forbidden(facts: Facts, method: str) -> CloudError:
+    """Tell the 403s apart: besides missing scopes it means limits, VPCs in use and balancers at work."""
     message = facts[1]
     if method == "DELETE" and _DEFAULT_VPC.search(message):
         return Rejected(*facts)  # DigitalOcean never deletes a region's default VPC, so waiting is no use
+    if method != "GET" and _BUSY.search(message):
+        return Conflict(*facts)
     if method == "DELETE" and _IN_USE.search(message):
         return Conflict(*facts)
     if method == "POST" and _QUOTA.search(message):
         return QuotaExceeded(*facts)
     return Denied(*facts, advice=ADVICE)
+
+
+def _unprocessable(facts: Facts, method: str) -> CloudError:
+    """Tell the 422s apart by what they say: there is no other mark."""
+    message = facts[1]
+    if _QUOTA.search(message):
+        return QuotaExceeded(*facts)
+    return Conflict(*facts) if _TAKEN.search(message) or _BUSY.search(message) else _rejected(facts, method)
+
+
+_KINDS: Mapping[int, Callable[[Facts, str], CloudError]] = {
+    401: _denied,
+    403: _forbidden,
+    404: _missing,
+    409: _conflict,
+    410: _missing,
+    422: _unprocessable,
+    423: _conflict,
+}
 
 
 def _error_body(answer: Answer) -> ErrorBody:
@@ -186,22 +215,27 @@ def failure(error: Exception, method: str) -> CloudError:
     """
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
         return Rejected(CLOUD, "the request could not be sent: the end point or the token is malformed")
-    write = method != "GET"
     causes = tuple(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return Unavailable(CLOUD, "the server's TLS certificate cannot be verified")
-    if any(isinstance(cause, urllib3.exceptions.ProxyError) for cause in causes):
-        return Unavailable(CLOUD, "the proxy cannot be reached, or refuses")
-    if any(isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes):
-        return Unavailable(CLOUD, "no connection in time")
-    if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
-        return Unavailable(CLOUD, "no connection: refused, unreachable, or the name is unknown")
-    timeouts = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
-    if any(isinstance(cause, timeouts) for cause in causes):
-        return Unavailable(CLOUD, "no answer in time", ambiguous=write)
-    if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in causes):
-        return unexpected("a body that does not decompress", write=write)
-    return Unavailable(CLOUD, "the connection broke off before the answer was complete", ambiguous=write)
+    for kinds, message, sent in _FAILURES:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return Unavailable(CLOUD, message, ambiguous=sent and method != "GET")
+    message = "the connection broke off before the answer was complete"
+    return Unavailable(CLOUD, message, ambiguous=method != "GET")
+
+
+_FAILURES: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((ssl.SSLCertVerificationError,), "the server's TLS certificate cannot be verified", False),
+    ((urllib3.exceptions.ProxyError,), "the proxy cannot be reached, or refuses", False),
+    ((urllib3.exceptions.ConnectTimeoutError,), "no connection in time", False),
+    (
+        (urllib3.exceptions.NewConnectionError,),
+        "no connection: refused, unreachable, or the name is unknown",
+        False,
+    ),
+    ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "no answer in time", True),
+    ((urllib3.exceptions.DecodeError,), "an answer that does not decompress", True),
+)
+"""Exceptions, what they mean, and whether the request may have arrived; the first that fits counts."""
 
 
 def _causes(error: object) -> Iterator[BaseException]:

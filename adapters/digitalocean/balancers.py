@@ -11,9 +11,8 @@ import msgspec
 from ...engine.domain.model import Forward, ForwardProtocol
 from ...engine.domain.resources import Accepted, Kind, LoadBalancer, Observed, Request, Status
 from . import wire
-from .family import Family, needed, present, slug
+from .family import Listed, needed, present, region
 from .rules import target
-from .transport import segment
 
 _STATUS = {"new": Status.CREATING, "active": Status.READY, "errored": Status.FAILED}
 
@@ -42,7 +41,7 @@ class Raw(msgspec.Struct):
     load_balancer: dict[str, Any]
 
 
-class LoadBalancers(Family[wire.LoadBalancer, LoadBalancer]):
+class LoadBalancers(Listed[wire.LoadBalancer, LoadBalancer]):
     """Load balancers, in front of the servers that carry a role's tag."""
 
     kind = Kind.LOAD_BALANCER
@@ -58,34 +57,33 @@ class LoadBalancers(Family[wire.LoadBalancer, LoadBalancer]):
 
     def get(self, resource_id: str) -> wire.LoadBalancer:
         """Return one."""
-        path = f"{self.path}/{segment(resource_id, self.kind)}"
+        path = f"{self.path}/{self.place(resource_id)}"
         return self.transport.fetch(path, wire.LoadBalancerAnswer).load_balancer
 
     def update(self, request: Request, resource_id: str, changed: frozenset[str]) -> Accepted:  # noqa: ARG002
         """Put the whole load balancer, with the settings that it has and the engine does not know."""
-        path = f"{self.path}/{segment(resource_id, self.kind)}"
+        path = f"{self.path}/{self.place(resource_id)}"
         current = self.transport.fetch(path, Raw).load_balancer
         answer = self.transport.send("PUT", path, self._body(request, current), wire.LoadBalancerAnswer)
         return Accepted(id=answer.load_balancer.id)
 
     def seen(self, item: wire.LoadBalancer) -> Observed:
         """Show where it is, for whom, and what it forwards."""
-        tags = [item.tag] if item.tag else []
-        droplets = () if tags else item.droplet_ids or ()  # with a tag, the droplets that carry it
+        # With a tag, the droplets named are those that carry it.
+        role, also = target(item.name, [item.tag or ""], () if item.tag else item.droplet_ids or ())
+        rules = sorted(item.forwarding_rules or (), key=lambda rule: rule.entry_port)
         return Observed(
             kind=self.kind,
             id=item.id,
             name=item.name,
             status=_STATUS.get(item.status or "", Status.CREATING),
             properties={
-                **slug(item.region),
-                "role": target(item.name, tags, droplets),
-                "forward": tuple(
-                    _forward(rule) for rule in sorted(item.forwarding_rules or (), key=lambda it: it.entry_port)
-                ),
+                **region(item.region),
+                "role": role,
+                "forward": tuple(_forward(rule) for rule in rules),
             },
             links=present(network=item.vpc_uuid),
-            attributes=present(ip=item.ip),
+            attributes=present(ip=item.ip, also_for=also),
         )
 
     def _body(self, request: Request, current: Mapping[str, Any]) -> dict[str, Any]:

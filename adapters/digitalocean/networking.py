@@ -7,12 +7,11 @@ from typing import Any
 
 from ...engine.domain.resources import Accepted, Firewall, Kind, Network, Observed, Request, Status
 from . import wire
-from .family import MANAGED, Family, present
+from .family import MANAGED, Listed, present
 from .rules import OUTBOUND, inbound, neutral_rules, short_of, target
-from .transport import segment
 
 
-class Vpcs(Family[wire.Vpc, Network]):
+class Vpcs(Listed[wire.Vpc, Network]):
     """Private networks."""
 
     kind = Kind.NETWORK
@@ -34,7 +33,7 @@ class Vpcs(Family[wire.Vpc, Network]):
 
     def get(self, resource_id: str) -> wire.Vpc:
         """Return one."""
-        return self.transport.fetch(f"vpcs/{segment(resource_id, 'network')}", wire.VpcAnswer).vpc
+        return self.transport.fetch(f"vpcs/{self.place(resource_id)}", wire.VpcAnswer).vpc
 
     def seen(self, item: wire.Vpc) -> Observed:
         """Show where it is and its range."""
@@ -42,11 +41,11 @@ class Vpcs(Family[wire.Vpc, Network]):
             kind=self.kind,
             id=item.id,
             name=item.name,
-            properties={**present(region=item.region, cidr=item.ip_range)},
+            properties=dict(present(region=item.region, cidr=item.ip_range)),
         )
 
 
-class Firewalls(Family[wire.Firewall, Firewall]):
+class Firewalls(Listed[wire.Firewall, Firewall]):
     """Firewalls, put on the servers that carry a role's tag."""
 
     kind = Kind.FIREWALL
@@ -62,27 +61,33 @@ class Firewalls(Family[wire.Firewall, Firewall]):
 
     def get(self, resource_id: str) -> wire.Firewall:
         """Return one."""
-        path = f"firewalls/{segment(resource_id, 'firewall')}"
+        path = f"firewalls/{self.place(resource_id)}"
         return self.transport.fetch(path, wire.FirewallAnswer).firewall
 
     def update(self, request: Request, resource_id: str, changed: frozenset[str]) -> Accepted:  # noqa: ARG002
-        """Put the whole firewall: DigitalOcean resets what is not sent, so the fields changed do not matter."""
-        path = f"firewalls/{segment(resource_id, 'firewall')}"
+        """Put the whole firewall: DigitalOcean resets what is not sent."""
+        path = f"firewalls/{self.place(resource_id)}"
         answer = self.transport.send("PUT", path, self._body(request), wire.FirewallAnswer)
         return Accepted(id=answer.firewall.id)
 
     def seen(self, item: wire.Firewall) -> Observed:
-        """Show whom it protects and what it lets in. `waiting` is one that is in force already on most servers."""
+        """Show whom it protects and what it lets in.
+
+        A status of `waiting` is that of some server where the rules are not yet in force, as after
+        each change: the firewall is there all the same.
+        """
+        role, also = target(item.name, item.tags or (), item.droplet_ids or ())
         return Observed(
             kind=self.kind,
             id=item.id,
             name=item.name,
             status=Status.FAILED if item.status == "failed" else Status.READY,
             properties={
-                "role": target(item.name, item.tags or (), item.droplet_ids or ()),
+                "role": role,
                 # Told even when empty: rules that are gone must be seen.
                 "rules": neutral_rules(item.inbound_rules or (), short_of(item.name)),
             },
+            attributes=present(also_for=also),
         )
 
     def _body(self, request: Request) -> dict[str, Any]:

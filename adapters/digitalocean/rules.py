@@ -98,14 +98,17 @@ def short_of(name: str) -> str:
     return match[1] if match else ""
 
 
-def target(name: str, tags: Iterable[str], droplet_ids: Iterable[int]) -> str:
-    """Return the role whose servers something is for, or a list of what it is for if that is no role.
+def target(name: str, tags: Iterable[str], droplet_ids: Iterable[int]) -> tuple[str, str]:
+    """Return the role whose servers something is for, and for what else it is.
 
-    >>> target("web-public-7f3a9c21", ["kubisnap-7f3a9c21-worker"], [])
-    'worker'
-    >>> target("web-public-7f3a9c21", ["db"], [12])
-    'droplet:12,tag:db'
+    Somebody's additions are not held against it; a role that is not there, or two, are.
+
+    >>> target("web-public-7f3a9c21", ["kubisnap-7f3a9c21-worker", "db"], [12])
+    ('worker', 'droplet:12,tag:db')
     """
     short = short_of(name)
-    named = {role_of(tag, short) or f"tag:{tag}" for tag in tags if tag}
-    return ",".join(sorted(named | {f"droplet:{droplet}" for droplet in droplet_ids}))
+    given = {tag for tag in tags if tag}
+    roles = sorted(role for tag in given if (role := role_of(tag, short)) is not None)
+    others = {f"tag:{tag}" for tag in given if role_of(tag, short) is None}
+    others |= {f"droplet:{droplet}" for droplet in droplet_ids}
+    return ",".join(roles), ",".join(sorted(others))

@@ -5,15 +5,13 @@ Source: the page "Droplets" of DigitalOcean's API reference.
 
 from typing import Any
 
-from ...engine.domain.resources import Accepted, ClusterRef, Kind, Observed, Request, Server, Status
+from ...engine.domain.resources import Accepted, Kind, Observed, Request, Server, Status
 from . import wire
-from .family import Family, has_tag_of, is_name_of, needed, present, slug
-from .transport import number
-
-_STATUS = {"new": Status.CREATING, "active": Status.READY, "off": Status.READY, "archive": Status.FAILED}
+from .family import Listed, needed, present, region
+from .paths import number
 
 
-class Droplets(Family[wire.Droplet, Server]):
+class Droplets(Listed[wire.Droplet, Server]):
     """Servers. Their tags put them under firewalls and behind load balancers."""
 
     kind = Kind.SERVER
@@ -29,32 +27,39 @@ class Droplets(Family[wire.Droplet, Server]):
 
     def get(self, resource_id: str) -> wire.Droplet:
         """Return one."""
-        return self.transport.fetch(f"droplets/{number(resource_id, self.kind)}", wire.DropletAnswer).droplet
+        return self.transport.fetch(f"droplets/{self.place(resource_id)}", wire.DropletAnswer).droplet
 
-    def delete(self, resource_id: str) -> None:
-        """Destroy it; what is attached stays."""
-        self.transport.delete(f"droplets/{number(resource_id, self.kind)}")
+    def place(self, resource_id: str) -> str:
+        """Return a droplet's number."""
+        return str(number(resource_id, self.kind))
 
     def ready(self, accepted: Accepted) -> Observed | None:
         """Return it once it runs and its public address is known: a droplet is `active` a little before."""
-        observed = super().ready(accepted)
-        running = observed is not None and observed.attributes.get("power") != "off"
-        return observed if running and observed is not None and "public_ip" in observed.attributes else None
+        if accepted.token:
+            if not self._done(accepted.token):
+                return None
+            observed: Observed | None = self.look(accepted.id)  # made, so if it is not there it is gone
+        else:
+            observed = self.observe(accepted.id)
+        if observed is None or observed.status is not Status.READY or "power" in observed.attributes:
+            return None
+        return observed if "public_ip" in observed.attributes else None
 
     def seen(self, item: wire.Droplet) -> Observed:
         """Show what it was made from, its network and its addresses.
 
         The image is shown while its slug is known: DigitalOcean takes the slug from an image when a
-        newer build of the same release comes out, and the droplet is no other for that.
+        newer build of the same release comes out, and the droplet is no other for that. One that is
+        switched off is there and whole, and says so under its attributes.
         """
         image = item.image.slug if item.image else None
-        power = "off" if item.status == "off" else None
+        power = item.status if item.status not in {"new", "active"} else None
         return Observed(
             kind=self.kind,
             id=str(item.id),
             name=item.name,
-            status=_STATUS.get(item.status, Status.CREATING),
-            properties={**slug(item.region), **present(size=item.size_slug, image=image)},
+            status=Status.CREATING if item.status == "new" else Status.READY,
+            properties={**region(item.region), **present(size=item.size_slug, image=image)},
             links=present(network=item.vpc_uuid),
             attributes=present(public_ip=item.ip("public"), private_ip=item.ip("private"), power=power),
         )
@@ -70,13 +75,10 @@ class Droplets(Family[wire.Droplet, Server]):
         found = self._listed({}) + self._listed({"type": "gpus"})
         return list({item.id: item for item in found}.values())
 
-    def of(self, cluster: ClusterRef) -> list[Observed]:
-        """Return those with the cluster's tag, and those of its names that have lost it."""
-        return [
-            self.seen(item)
-            for item in self.all()
-            if has_tag_of(cluster, item.tags) or is_name_of(cluster, self.kind, item.name)
-        ]
+    @staticmethod
+    def tags(item: wire.Droplet) -> list[str]:
+        """Return its tags."""
+        return item.tags or []
 
     def _listed(self, query: dict[str, str]) -> list[wire.Droplet]:
         return self.transport.listed(self.path, self.key, self.item, self.identity, query)

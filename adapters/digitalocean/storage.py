@@ -14,14 +14,15 @@ from ...engine.domain.resources import (
     Volume,
     VolumeAttachment,
 )
-from ...engine.errors import Rejected, ResourceMissing
+from ...engine.errors import ResourceMissing
 from . import wire
 from .answers import CLOUD
-from .family import MANAGED, Family, has_tag_of, is_name_of, needed, slug
-from .transport import Transport, number, segment
+from .family import MANAGED, Family, Listed, needed, pair, region
+from .paths import number
+from .transport import Transport
 
 
-class Volumes(Family[wire.Volume, Volume]):
+class Volumes(Listed[wire.Volume, Volume]):
     """Block storage."""
 
     kind = Kind.VOLUME
@@ -44,7 +45,7 @@ class Volumes(Family[wire.Volume, Volume]):
 
     def get(self, resource_id: str) -> wire.Volume:
         """Return one."""
-        return self.transport.fetch(f"volumes/{segment(resource_id, self.kind)}", wire.VolumeAnswer).volume
+        return self.transport.fetch(f"volumes/{self.place(resource_id)}", wire.VolumeAnswer).volume
 
     def update(self, request: Request, resource_id: str, changed: frozenset[str]) -> Accepted:
         """Make it larger; DigitalOcean makes none smaller."""
@@ -52,7 +53,7 @@ class Volumes(Family[wire.Volume, Volume]):
             return super().update(request, resource_id, changed)
         volume = self.resource(request)
         body = {"type": "resize", "size_gigabytes": volume.size_gib, "region": volume.region}
-        path = f"volumes/{segment(resource_id, self.kind)}/actions"
+        path = f"volumes/{self.place(resource_id)}/actions"
         action = self.transport.send("POST", path, body, wire.ActionAnswer).action
         return Accepted(id=resource_id, token=str(action.id))
 
@@ -60,7 +61,7 @@ class Volumes(Family[wire.Volume, Volume]):
         """Show where it is and its size."""
         size = {} if item.size_gigabytes is None else {"size_gib": item.size_gigabytes}
         return Observed(
-            kind=self.kind, id=item.id, name=item.name, properties={**slug(item.region), **size}
+            kind=self.kind, id=item.id, name=item.name, properties={**region(item.region), **size}
         )
 
     def find(self, request: Request) -> list[Observed]:
@@ -69,26 +70,16 @@ class Volumes(Family[wire.Volume, Volume]):
         found = self.transport.listed(self.path, self.key, self.item, self.identity, query)
         return [self.seen(item) for item in found if item.name == request.name]
 
-    def items_of(self, cluster: ClusterRef) -> list[wire.Volume]:
-        """Return those with the cluster's tag or one of its names."""
-        return [
-            item
-            for item in self.all()
-            if has_tag_of(cluster, item.tags) or is_name_of(cluster, self.kind, item.name)
-        ]
-
-    def of(self, cluster: ClusterRef) -> list[Observed]:
-        """Return those of a cluster."""
-        return [self.seen(item) for item in self.items_of(cluster)]
+    @staticmethod
+    def tags(item: wire.Volume) -> list[str]:
+        """Return its tags."""
+        return item.tags or []
 
 
-class VolumeAttachments(Family[wire.Volume, VolumeAttachment]):
+class VolumeAttachments(Family[VolumeAttachment]):
     """A volume plugged into a droplet: no thing of its own at DigitalOcean, so its id is both ids."""
 
     kind = Kind.VOLUME_ATTACHMENT
-    path = "volumes"
-    key = "volumes"
-    item = wire.Volume
     desired = VolumeAttachment
 
     def __init__(self, transport: Transport, volumes: Volumes) -> None:
@@ -97,31 +88,27 @@ class VolumeAttachments(Family[wire.Volume, VolumeAttachment]):
 
     def create(self, request: Request) -> Accepted:
         """Plug the volume in. Raises `Conflict` while it is in another droplet."""
-        volume, server = self._ends(request)
-        action = self._act(volume, "attach", server)
-        return Accepted(id=f"{volume}:{server}", token=str(action.id))
+        volume, droplet = self._ends(request)
+        action = self._act(volume, "attach", number(droplet, Kind.SERVER))
+        return Accepted(id=f"{volume}:{droplet}", token=str(action.id))
 
-    def get(self, resource_id: str) -> wire.Volume:
-        """Return the volume, if it is in that droplet."""
-        volume, droplet = pair(resource_id, self.kind)
-        item = self.volumes.get(volume)
-        if droplet not in (item.droplet_ids or ()):
-            raise ResourceMissing(CLOUD, f"volume {item.name} is not attached to droplet {droplet}")
-        return msgspec_replace(item, droplet)
+    def look(self, resource_id: str) -> Observed:
+        """Return it, if the volume is in that droplet."""
+        volume, _ = pair(resource_id, self.kind)
+        found = (seen for seen in attachments(self.volumes.get(volume)) if seen.id == resource_id)
+        if (observed := next(found, None)) is None:
+            raise ResourceMissing(CLOUD, f"volume {volume} is not attached to that droplet")
+        return observed
 
     def delete(self, resource_id: str) -> None:
         """Unplug it. The work goes on after the answer: `observe` tells when it is done."""
-        item = self.get(resource_id)
-        self._act(item.id, "detach", str(pair(resource_id, self.kind)[1]))
-
-    def seen(self, item: wire.Volume) -> Observed:
-        """Show the volume and its droplet."""
-        return next(attachments(item))
+        self.look(resource_id)  # detaching what is not attached would be answered with a 422
+        volume, droplet = pair(resource_id, self.kind)
+        self._act(volume, "detach", droplet)
 
     def find(self, request: Request) -> list[Observed]:
         """Return the one asked for, if it is there."""
-        volume, server = self._ends(request)
-        observed = self.observe(f"{volume}:{server}")
+        observed = self.observe(":".join(self._ends(request)))
         return [observed] if observed is not None else []
 
     def of(self, cluster: ClusterRef) -> list[Observed]:
@@ -132,7 +119,18 @@ class VolumeAttachments(Family[wire.Volume, VolumeAttachment]):
         wanted = self.resource(request)
         return needed(request, Kind.VOLUME, wanted.volume), needed(request, Kind.SERVER, wanted.server)
 
-    def _act(self, volume: str, what: str, droplet: str) -> wire.Action:
-        body = {"type": what, "droplet_id": number(droplet, Kind.SERVER)}
-        path = f"volumes/{segment(volume, Kind.VOLUME)}/actions"
+    def _act(self, volume: str, what: str, droplet: int) -> wire.Action:
+        path = f"volumes/{self.volumes.place(volume)}/actions"
+        body = {"type": what, "droplet_id": droplet}
         return self.transport.send("POST", path, body, wire.ActionAnswer).action
+
+
+def attachments(item: wire.Volume) -> Iterator[Observed]:
+    """Yield a volume's attachments: none or one, as DigitalOcean has it today."""
+    for droplet in item.droplet_ids or ():
+        yield Observed(
+            kind=Kind.VOLUME_ATTACHMENT,
+            id=f"{item.id}:{droplet}",
+            name=item.name,
+            links={"volume": item.id, "server": str(droplet)},
+        )

@@ -6,39 +6,32 @@ through one private method; it is overridden here. Knows HTTP; knows no resource
 """
 
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from ipaddress import ip_address
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import requests
 import urllib3.exceptions
 from digitalocean.baseapi import BaseAPI
 
-from ...engine.errors import CloudError, Denied, InvalidInput, Rejected, ResourceMissing, Unavailable
+from ...engine.errors import Denied, Rejected, Unavailable
 from .answers import ADVICE, CLOUD, Answer, clean, failure, refusal, unexpected
+from .connections import Bearer, Sessions, bounded
+from .paths import DEFAULT_END_POINT, checked_end_point
 
 T = TypeVar("T")
 
-DEFAULT_END_POINT = "https://api.digitalocean.com/v2/"
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
 
 PAGE_SIZE = 200
 MAX_PAGES = 500
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-_CHUNK = 64 * 1024
 _WHOLE_ANSWER_TIMEOUTS = 4
 """A server that drips never runs into the read timeout; a whole answer may take this many of them."""
 
 _TOKEN = re.compile(r"[!-~]{1,512}")
-_SEGMENT = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,254}")
 _AGENT = f"kubisnap python-digitalocean/{version('python-digitalocean')} requests/{requests.__version__}"
 
 
@@ -63,10 +56,10 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
             raise Denied(CLOUD, "the token is empty or has characters that no token has", advice=ADVICE)
         # Both given, so that the library's own environment variables never win.
         super().__init__(token=token, end_point=checked_end_point(end_point))
-        self._bearer = _Bearer(token)
+        self._bearer = Bearer(token)
         self._timeouts = (connect_timeout, read_timeout)
         self._now = now
-        self._sessions = _Sessions(trust_env=self.end_point.startswith("https:"))
+        self._sessions = Sessions(trust_env=self.end_point.startswith("https:"))
 
     def __repr__(self) -> str:
         return f"Transport({self.end_point!r})"
@@ -139,7 +132,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
         try:
             data = answer.json()
         except ValueError:
-            kind = clean(answer.headers.get("content-type", "no content type"))
+            kind = clean(answer.headers.get("content-type", "no content type"), self._bearer.token)
             raise unexpected(f"no JSON but {kind}", write=type != "GET", status=answer.status_code) from None
         if not isinstance(data, dict):
             raise unexpected("JSON that is no object", write=type != "GET", status=answer.status_code)
@@ -163,7 +156,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
     def _exchange(self, method: str, url: str, params: Mapping[str, Any] | None) -> Answer:
         read = method == "GET"
         # No body without content: the description allows none with most DELETEs.
-        body = None if read or params is None else msgspec.json.encode(params)
+        body = None if read or params is None else _encoded(params)
         headers = {"User-Agent": _AGENT, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -182,7 +175,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
                 stream=True,
             ) as response,
         ):
-            content = _bounded(response, deadline, write=not read)
+            content = bounded(response, deadline, write=not read)
             return Answer(response.status_code, response.headers, content)
 
 
@@ -194,129 +187,15 @@ class _Paged(msgspec.Struct):
     meta: _Total
 
 
-class _Bearer(requests.auth.AuthBase):
-    """Puts the token on a request. Being an `auth`, it also keeps ~/.netrc from replacing the token."""
-
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
-
-class _Sessions:
-    """Sessions, each used by one thread at a time and kept for the next: as many as calls at once."""
-
-    def __init__(self, *, trust_env: bool) -> None:
-        # Over http, which is for loopback only, an environment's proxy would see the token in clear.
-        self._trust_env = trust_env
-        self._lock = threading.Lock()
-        self._idle: list[requests.Session] = []
-        self._closed = False
-
-    @contextmanager
-    def borrowed(self) -> Iterator[requests.Session]:
-        with self._lock:
-            if self._closed:
-                raise Rejected(CLOUD, "the connection to DigitalOcean has been closed")
-            session = self._idle.pop() if self._idle else self._new()
-        try:
-            yield session
-        finally:
-            with self._lock:
-                keep = not self._closed
-                if keep:
-                    self._idle.append(session)
-            if not keep:
-                session.close()
-
-    def _new(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = self._trust_env
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        return session
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
-
-
-def segment(text: str, what: str) -> str:
-    """Return an id as a part of a path. Raises `ResourceMissing` for what cannot be an id.
-
-    Ids come back out of logs and archives: none may lead to another path.
-    """
-    if not _SEGMENT.fullmatch(text):
-        raise ResourceMissing(CLOUD, f"there is no {what} {clean(text)!r}")
-    return text
-
-
-def number(text: str, what: str) -> int:
-    """Return an id that must be a number. Raises `ResourceMissing` for what cannot be one."""
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise ResourceMissing(CLOUD, f"there is no {what} {clean(text)!r}")
-    return int(text)
-
-
-def checked_end_point(text: str) -> str:
-    """Return an end point with its trailing slash (without it, urljoin would drop ``v2``).
-
-    Raises `InvalidInput` unless it is https, or http to this machine: a token must not travel in clear.
-    """
-
-    def wrong(problem: str) -> InvalidInput:
-        return InvalidInput("DIGITALOCEAN_END_POINT", problem, advice=f"for example {DEFAULT_END_POINT}")
-
+def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise wrong("not a URL") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise wrong("not an absolute http or https URL")
-    if parts.username is not None or parts.query or parts.fragment or _SPACE.search(text):
-        raise wrong("a user, a query, a fragment or a space has no place in it")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise wrong(f"http to {host} would show the token to everybody on the way; use https")
-    return text if text.endswith("/") else f"{text}/"
-
-
-_SPACE = re.compile(r"[\s\x00-\x1f\\]")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _bounded(response: requests.Response, deadline: float, *, write: bool) -> bytes:
-    """Read a body, decompressed, up to a size and a moment."""
-    content = bytearray()
-    # read1 hands over what has come; the usual reads wait until a whole chunk is together.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            problem = f"more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
-            raise unexpected(problem, write=write, shape=True, status=response.status_code)
-        if time.monotonic() > deadline:
-            raise Unavailable(CLOUD, "the answer did not end in time", response.status_code, ambiguous=write)
-    return bytes(content)
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:
+        raise Rejected(CLOUD, "the request holds text that is not Unicode") from error
 
 
 def _converted(data: object, into: type[T], *, write: bool) -> T:
     try:
         return msgspec.convert(data, into)
     except msgspec.ValidationError as error:
-        raise _wrong_shape(error, write=write) from error
-
-
-def _wrong_shape(error: msgspec.ValidationError, *, write: bool) -> CloudError:
-    return unexpected(str(error), write=write, shape=True)
+        raise unexpected(str(error), write=write, shape=True) from error

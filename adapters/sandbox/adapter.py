@@ -91,7 +91,7 @@ class Sandbox:
 
     def account(self) -> Account:
         """Return the account; a new name is a new, empty account. Raises `Denied` for what is no name."""
-        with self._call("account", None, self._account):
+        with self._call("account", None, self._account), self._reading():  # a file that fails is no account
             title = f"sandbox account {self._account} (simulated)"
             return Account(id=f"sandbox-{self._account}", title=title)
 
@@ -213,9 +213,9 @@ class Sandbox:
             return [
                 {
                     "cluster": row.cluster,
-                    "hidden": row.body.hidden,
                     "failure": row.failure,
-                    **msgspec.to_builtins(row.observed(session.now)),
+                    **msgspec.json.decode(msgspec.json.encode(row.observed(session.now))),
+                    "hidden": row.body.hidden,
                 }
                 for row in session.everything()
             ]

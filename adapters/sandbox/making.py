@@ -141,11 +141,11 @@ def _addresses(request: Request, links: dict[str, str], session: Session) -> lis
     match kind_of(request.resource):
         case Kind.SERVER:
             private = _private(request.name, links, session)
-            return [("public_ipv4", "public", _public(request.name, session)), ("private_ipv4", *private)]
+            return [("public_ip", "public", _public(request.name, session)), ("private_ip", *private)]
         case Kind.LOAD_BALANCER:
-            return [("public_ipv4", "public", _public(f"lb/{request.name}", session))]
+            return [("ip", "public", _public(f"lb/{request.name}", session))]
         case Kind.RESERVED_IP:
-            return [("public_ipv4", "public", _public(f"ip/{request.name}", session))]
+            return [("ip", "public", _public(f"ip/{request.name}", session))]
         case _:
             return []
 

@@ -46,10 +46,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             id=self.id,
             name=self.name,
             status=self.status(now),
-            properties=self.body.properties,
+            properties={name: _as_told(value) for name, value in self.body.properties.items()},
             links=self.body.links,
             attributes=self.body.attributes,
         )
+
+
+def _as_told(value: Any) -> Any:
+    """Return what JSON gave back as `msgspec.to_builtins` had it: the specs hold tuples, never lists."""
+    if isinstance(value, list):
+        return tuple(_as_told(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _as_told(item) for name, item in value.items()}
+    return value
 
 
 COLUMNS = "kind, id, name, cluster, unique_key, ready_at, busy_until, listed_at, gone_at, failure, body"

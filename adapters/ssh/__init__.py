@@ -1,0 +1,1 @@
+"""SSH: today only the key that opens the servers."""

@@ -26,10 +26,11 @@ _WORLD = ("0.0.0.0/0", "::/0")
 def _range_for(name: str) -> str:
     """Return a private /20 that depends on the name: clouds refuse networks that overlap in one account.
 
-    Second octets 100-199 stay clear of the ranges that DigitalOcean keeps for itself.
+    Second octets 150-219 stay clear of the ranges that DigitalOcean keeps for itself and of those
+    that it gives to its default VPCs.
     """
-    number = crc32(name.encode()) % 1600
-    return f"10.{100 + number // 16}.{number % 16 * 16}.0/20"
+    number = crc32(name.encode()) % 1120
+    return f"10.{150 + number // 16}.{number % 16 * 16}.0/20"
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -254,7 +254,7 @@ def _pool_choices(pool: PoolSpec, source: str, size: SizeOffer, image: ImageOffe
         wanted=f"{before} ({describe_size(pool.size)})" if before else describe_size(pool.size),
         chosen=size.name,
         note=f"{describe_size(Size(vcpus=size.vcpus, memory_mib=size.memory_mib, disk_gib=size.disk_gib))}, "
-        f"${size.monthly}/mo each",
+        f"${size.monthly:.2f}/mo each",
     )
     yield Choice(what=f"image of pool {pool.name}", wanted=pool.image.os, chosen=image.name)
 
@@ -271,6 +271,8 @@ def _losses(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
     for kind, names, meaning in lacking:
         if names and kind not in catalogue.kinds:
             yield f"{catalogue.cloud} has no {kind}: {', '.join(names)} left out, {meaning}"
+    yield "what is on the servers' disks and what ran there: a snapshot holds the intended infrastructure"
+    yield "the servers' addresses: they are new ones"
     if spec.volumes and Kind.VOLUME in catalogue.kinds:
         yield f"volumes start empty: a snapshot holds no volume data ({_names(v.name for v in spec.volumes)})"
     if spec.reserved_ips and Kind.RESERVED_IP in catalogue.kinds:

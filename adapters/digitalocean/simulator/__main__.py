@@ -72,10 +72,17 @@ def main(arguments: Sequence[str] | None = None, *, stop: threading.Event | None
     )
     for name, token in accounts:
         simulator.add_account(name, token, droplet_limit=options.droplet_limit)
-    with simulator:
+    try:
+        simulator.start()
+    except OSError as error:
+        sys.stderr.write(f"The simulator can not listen on port {options.port}: {error.strerror}.\n")
+        return 1
+    try:
         sys.stdout.write(_banner(simulator, accounts))
         sys.stdout.flush()
         ended.wait()
+    finally:
+        simulator.stop()
     sys.stdout.write("The simulator has stopped; all it held is gone.\n")
     return 0
 

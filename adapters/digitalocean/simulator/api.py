@@ -6,8 +6,9 @@ Knows no socket: `Api.handle` takes a `RawRequest` and gives an `Answer`, or a `
 import json
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from . import (
     actions,
@@ -27,7 +28,7 @@ from . import (
 from .control import Backstage, RequestRecord
 from .faults import FaultBook, FaultRule
 from .limits import RateLimit, too_many
-from .routing import Call, Handler, Router
+from .routing import Call, Handler, Route, Router
 from .wire import Answer, ApiError, JsonObject, Silence, bad_request
 from .world import Account, World
 
@@ -45,6 +46,7 @@ _FAMILIES = (
     volumes,
     reserved_ips,
 )
+OPERATIONS: tuple[Route[Handler], ...] = tuple(route for family in _FAMILIES for route in family.ROUTES)
 _REMEMBERED_REQUESTS = 10_000
 
 
@@ -68,7 +70,7 @@ class Api:
         self.log: deque[RequestRecord] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._default_limit = RateLimit(hourly_limit, burst_limit)
         self._limits: dict[str, RateLimit] = {}
-        self._router: Router[Handler] = Router(route for family in _FAMILIES for route in family.ROUTES)
+        self._router = Router(OPERATIONS)
         self.backstage = Backstage(world, self.faults, self.log, self.limit_of)
 
     def limit_of(self, account_name: str) -> RateLimit:
@@ -78,9 +80,9 @@ class Api:
 
     def handle(self, request: RawRequest) -> Answer | Silence:
         """Answer a request, or fail to as a fault rule demands."""
-        parts = urlsplit(request.target)
-        path = parts.path.rstrip("/") or "/"
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        path, _, query_text = request.target.partition("?")
+        path = path.rstrip("/") or "/"
+        query = dict(parse_qsl(query_text, keep_blank_values=True))
         with self.world.lock:
             request_id = self.world.new_uuid("request")
         if path == "/simulator" or path.startswith("/simulator/"):
@@ -98,7 +100,7 @@ class Api:
         record = RequestRecord(
             request.method,
             path,
-            parts.query,
+            query_text,
             outcome.status if isinstance(outcome, Answer) else 0,
             name,
             rule.action if rule else None,
@@ -137,8 +139,11 @@ class Api:
             return rule.answer(path, request_id)
         if rule is not None and rule.action == "hang" and not self.faults.wait(rule.seconds):
             return Silence()
-        answer = self._do(request, account, path, query)
-        return Silence() if rule is not None and rule.action == "lose_answer" else answer
+        if rule is not None and rule.action == "lose_answer":
+            with suppress(ApiError):  # a refusal is lost as well
+                self._do(request, account, path, query)
+            return Silence()
+        return self._do(request, account, path, query)
 
     def _do(self, request: RawRequest, account: Account, path: str, query: Mapping[str, str]) -> Answer:
         route, args = self._router.find(request.method, path)
@@ -168,7 +173,7 @@ def _json_body(body: bytes) -> JsonObject:
         return {}
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise bad_request("error parsing request body") from None
     if not isinstance(parsed, dict):
         raise bad_request("error parsing request body")

@@ -97,10 +97,13 @@ class Backstage:
             return {kind: _plain(records) for kind, records in kinds.items()}
 
 
+_INNER_CLOCKWORK = frozenset({"created", "changed"})  # finer than what the API shows as created_at
+
+
 def _plain(value: object) -> object:
     """The value with tuples as lists, as JSON would give it back."""
     if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: _plain(inner) for name, inner in value.items() if name not in _INNER_CLOCKWORK}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value

@@ -71,7 +71,7 @@ def _names(body: JsonObject) -> tuple[str, ...]:
 def _order(call: Call) -> Order:
     body = call.body
     vpc = _named_vpc(call)
-    region = body.get("region") or (vpc.region if vpc else _DEFAULT_REGION)
+    region = checks.text(body, "region", default="") or (vpc.region if vpc else _DEFAULT_REGION)
     if region not in REGIONS or region in CLOSED_REGIONS:
         raise unprocessable("You specified an invalid region for Droplet creation.")
     size = SIZES.get(str(body.get("size")))
@@ -92,7 +92,7 @@ def _order(call: Call) -> Order:
         size=size,
         image=image,
         ssh_keys=_ssh_keys(call),
-        tags=checks.texts(body, "tags"),
+        tags=tags.valid(checks.texts(body, "tags")),
         volumes=_volumes(call, region),
         features=_features(body, ipv6=ipv6),
         user_data=_user_data(body),
@@ -146,7 +146,7 @@ def _features(body: JsonObject, *, ipv6: bool) -> tuple[str, ...]:
 
 def _user_data(body: JsonObject) -> str:
     given = body.get("user_data") or ""
-    if not isinstance(given, str) or len(given.encode()) > _USER_DATA_LIMIT:
+    if not isinstance(given, str) or len(given.encode(errors="surrogatepass")) > _USER_DATA_LIMIT:
         raise unprocessable("User data cannot exceed 64 KiB.")
     return given
 

@@ -45,13 +45,16 @@ class FaultRule:
     seconds: float = 60.0
     page: int = 2
 
+    def __post_init__(self) -> None:
+        re.compile(self.path)  # a wrong pattern is to fail here, and not in the middle of a request
+
     def matches(self, method: str, path: str, page: str, account: str) -> bool:
         """Whether this request is one the rule counts."""
         if self.method not in ("*", method) or self.account not in (None, account):
             return False
         if self.action == "error_on_page" and page != str(self.page):
             return False
-        if self.action == "quota" and method != "POST":
+        if self.action == "quota" and not (method == "POST" and _CREATION.fullmatch(path)):
             return False
         return any(re.fullmatch(self.path, text) for text in (path, path.removeprefix("/v2/")))
 
@@ -78,6 +81,7 @@ class FaultRule:
         return Answer(self.status, _error(error_id, message, request_id), headers=self.headers)
 
 
+_CREATION = re.compile(r"/v2/([a-z_]+|account/keys)")
 _QUOTA_MESSAGES = {
     "droplets": "creating this/these droplet(s) will exceed your droplet limit",
     "volumes": "failed to create volume: volume limit exceeded",
@@ -122,6 +126,12 @@ class FaultBook:
         """Put a rule in force, its counts at nought."""
         with self._lock:
             self._counts.append(FaultCount(rule, 0, 0))
+
+    def open(self) -> None:
+        """Let faults hang again: the server starts."""
+        with self._lock:
+            self._closed = False
+            self._release = threading.Event()
 
     def clear(self) -> None:
         """Lift all rules, and let go on what hangs."""
@@ -186,7 +196,7 @@ def rule_from_json(body: JsonObject) -> FaultRule:
         action=cast("FaultAction", action),
         method=checks.text(body, "method", default="*").upper(),
         path=path,
-        account=body.get("account"),
+        account=None if body.get("account") is None else checks.text(body, "account"),
         after=checks.number(body, "after", low=0, high=most, default=0),
         every=checks.number(body, "every", low=1, high=most, default=1),
         times=None if body.get("times") is None else checks.number(body, "times", low=1, high=most),

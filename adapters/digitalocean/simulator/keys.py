@@ -1,7 +1,6 @@
 """SSH keys of the account."""
 
 import base64
-import binascii
 import hashlib
 from dataclasses import replace
 
@@ -31,7 +30,7 @@ def fingerprint(public_key: str) -> str:
     encoded = rest.strip().partition(" ")[0]
     try:
         blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise wrong from None
     # The key's own first field repeats its type: a length and the text.
     if kind not in _KINDS or not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode()):

@@ -1,7 +1,6 @@
 """Load balancers. They are only kept and shown: no traffic goes through them."""
 
 from dataclasses import replace
-from ipaddress import IPv4Network
 
 from . import checks, vpcs
 from .balancer_rules import MOST_RULES, merged, read, settings, without
@@ -59,7 +58,7 @@ def _place(call: Call) -> tuple[str, str]:
     # Clients send back what they were shown, where the region is an object.
     slug = given.get("slug") if isinstance(given, dict) else given
     region = slug or (vpc.region if vpc else None)
-    if region not in REGIONS or region in CLOSED_REGIONS:
+    if not isinstance(region, str) or region not in REGIONS or region in CLOSED_REGIONS:
         raise unprocessable("region is invalid")
     if vpc is not None and vpc.region != region:
         raise unprocessable("the VPC is in another region than the load balancer")
@@ -104,12 +103,14 @@ def _create(call: Call) -> Answer:
     region, vpc_uuid = _place(call)
     droplet_ids, tag = _targets(call, region)
     kept = settings(call.body)
+    vpc = call.account.vpcs.get(vpc_uuid) or vpcs.default_for(call.world, call.account, region)
+    inside = kept["network"] == "INTERNAL"
     balancer = LoadBalancer(
         id=call.world.new_uuid("load_balancer"),
         name=name,
         region=region,
-        vpc_uuid=vpc_uuid or vpcs.default_for(call.world, call.account, region).id,
-        ip=_address(call, kept),
+        vpc_uuid=vpc.id,
+        ip=vpcs.free_private_ips(call.account, vpc, 1)[0] if inside else call.world.public_ip(OTHER_POOL),
         status="new",
         created_at=stamp(call.world.now()),
         forwarding_rules=rules,
@@ -126,11 +127,6 @@ def _create(call: Call) -> Answer:
 
     call.world.later(call.account, call.world.timing.boot_seconds, come_up)
     return Answer(202, {"load_balancer": view(call.account, balancer)})
-
-
-def _address(call: Call, kept: JsonObject) -> str:
-    pool = (IPv4Network("10.99.0.0/24"),) if kept["network"] == "INTERNAL" else OTHER_POOL
-    return call.world.public_ip(pool)
 
 
 def _get(call: Call) -> Answer:

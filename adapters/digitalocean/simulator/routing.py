@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from .wire import Answer, ApiError, JsonObject, bad_request, not_found
 from .world import Account, World
@@ -68,7 +68,7 @@ class Router(Generic[H]):
         for route in self._routes:
             if match := route.pattern.fullmatch(path):
                 if route.method == method:
-                    return route, match.groupdict()
+                    return route, {name: unquote(text) for name, text in match.groupdict().items()}
                 known = True
         if known:
             raise ApiError(405, "method_not_allowed", "This method is not supported on this path.")

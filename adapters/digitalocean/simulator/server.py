@@ -109,7 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             self.close_connection = True
             return None
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):  # the client went away in the middle
+            self.close_connection = True
+            return None
+        return body
 
     def _answer(self, answer: Answer) -> None:
         kind, content = JSON_TYPE, b""
@@ -138,7 +142,8 @@ class DigitalOceanSimulator:
 
     A context manager: the server runs from entering to leaving. `accounts` maps names to tokens. Time is
     that of `now`: boots, actions, list lag and rate limits go by it, so a test advances its own clock
-    instead of sleeping. With the same `seed` and the same requests the identifiers are the same.
+    instead of sleeping. With a clock that stands still the burst limit never recovers: `burst_limit=None`
+    takes it away. With the same `seed` and the same requests the identifiers are the same.
     """
 
     def __init__(
@@ -175,6 +180,8 @@ class DigitalOceanSimulator:
     def start(self) -> None:
         """Bind the port and serve, in threads of its own."""
         self._server = _Server(self._port, self._api)
+        self._port = self._server.server_port  # started again, it is where it was, with all it knew
+        self._api.faults.open()
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name=SERVER_NAME
         )

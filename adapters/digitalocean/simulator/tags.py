@@ -12,14 +12,20 @@ from .world import Account
 _KINDS_WITHOUT_TAGS = ("images", "volume_snapshots", "databases")  # counted by the API, absent here
 
 
-def ensure(account: Account, names: Iterable[str]) -> tuple[str, ...]:
-    """Make the tags that do not exist yet, as creating a tagged resource does."""
+def valid(names: Iterable[str]) -> tuple[str, ...]:
+    """The names again, or 422 for the first one that no tag may have."""
     wanted = tuple(names)
     for name in wanted:
         if not checks.TAG_PATTERN.fullmatch(name):
             raise unprocessable(
                 f'Tag names may only contain letters, numbers, colons, dashes, and underscores: "{name}"'
             )
+    return wanted
+
+
+def ensure(account: Account, names: Iterable[str]) -> tuple[str, ...]:
+    """Make the tags that do not exist yet, as creating a tagged resource does."""
+    wanted = valid(names)
     for name in wanted:
         account.tags.setdefault(name)
     return wanted

@@ -45,6 +45,7 @@ def default_for(world: World, account: Account, region: str) -> Vpc:
 def free_private_ips(account: Account, vpc: Vpc, count: int) -> tuple[str, ...]:
     """The lowest addresses of the VPC that nobody has; the first one of all is the gateway's."""
     taken = {droplet.private_ip for droplet in account.droplets.values() if droplet.vpc_uuid == vpc.id}
+    taken |= {balancer.ip for balancer in account.load_balancers.values()}
     hosts = islice(IPv4Network(vpc.ip_range).hosts(), 1, None)
     free = tuple(islice((str(host) for host in hosts if str(host) not in taken), count))
     if len(free) < count:

@@ -8,7 +8,7 @@ import heapq
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -105,19 +105,20 @@ class World:
         text = f"{self._seed}/{kind}/{self._counters[kind]}"
         return str(uuid.UUID(bytes=hashlib.blake2b(text.encode(), digest_size=16).digest(), version=4))
 
-    def public_ip(self, pool: Iterable[IPv4Network]) -> str:
-        """A free public address; freed ones come round again only when the pool has been walked through."""
-        networks = tuple(pool)
+    def public_ip(self, pool: Sequence[IPv4Network]) -> str:
+        """A free public address; freed ones come round again only when the pool has been walked through.
+
+        The last network of the pool is for when the others are used up.
+        """
+        taken, name = self._taken_ips(), str(pool[0])
         # The first address of each network is its gateway's.
-        addresses = [host for network in networks[:2] for host in islice(network.hosts(), 1, None)]
-        taken = self._taken_ips()
-        name = str(networks[0])
-        for _ in range(len(addresses)):
+        addresses = [host for network in pool[:-1] for host in islice(network.hosts(), 1, None)]
+        for _ in addresses:
             candidate = str(addresses[self._next_host[name] % len(addresses)])
             self._next_host[name] += 1
             if candidate not in taken:
                 return candidate
-        return next(str(host) for host in networks[-1].hosts() if str(host) not in taken)
+        return next(str(host) for host in islice(pool[-1].hosts(), 1, None) if str(host) not in taken)
 
     def _taken_ips(self) -> set[str]:
         taken: set[str] = set()

@@ -1,0 +1,57 @@
+# make demo   the main job, end to end, on this machine: no account, no root, no Docker
+# make test   the whole suite        (make test ARGS="-k name" passes options to pytest)
+# make check  lint + types + import contracts + tests, as CI runs it
+#
+# Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
+# nothing has to be done.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts format docs bench bench-startup clean
+
+help:
+	@sed -n 's/^# //p;/^$$/q' Makefile
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("kubisnap needs Python >= 3.11, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing --python "$(PYTHON)" .venv && \
+		uv pip install --quiet --python $(BIN)/python -c constraints.txt -e . --group dev; \
+	else \
+		$(PYTHON) -m venv .venv && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1' && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/kubisnap demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: lint types contracts test
+
+lint: $(READY)
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+contracts: $(READY)
+	@$(BIN)/lint-imports
+
+format: $(READY)
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+bench: bench-startup
+
+bench-startup: $(READY)
+	@$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,86 @@
+"""Connections: the token on every request, sessions for many threads, bodies with an end.
+
+Knows requests and urllib3; knows neither DigitalOcean's JSON nor its errors beyond the size of an answer.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+
+from ...engine.errors import Rejected, Unavailable
+from .answers import CLOUD, unexpected
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+class Bearer(requests.auth.AuthBase):
+    """Puts the token on a request. Being an `auth`, it also keeps ~/.netrc from replacing the token."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put it there."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+class Sessions:
+    """Sessions, each used by one thread at a time and kept for the next: as many as calls at once."""
+
+    def __init__(self, *, trust_env: bool) -> None:
+        # Over http, which is for loopback only, an environment's proxy would see the token in clear.
+        self._trust_env = trust_env
+        self._lock = threading.Lock()
+        self._idle: list[requests.Session] = []
+        self._closed = False
+
+    @contextmanager
+    def borrowed(self) -> Iterator[requests.Session]:
+        """Lend a session for one call."""
+        with self._lock:
+            if self._closed:
+                raise Rejected(CLOUD, "the connection to DigitalOcean has been closed")
+            session = self._idle.pop() if self._idle else self._new()
+        try:
+            yield session
+        finally:
+            with self._lock:
+                keep = not self._closed
+                if keep:
+                    self._idle.append(session)
+            if not keep:
+                session.close()
+
+    def _new(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = self._trust_env
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        return session
+
+    def close(self) -> None:
+        """Close those that are idle now, and those in use when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
+
+def bounded(response: requests.Response, deadline: float, *, write: bool) -> bytes:
+    """Read a body, decompressed, up to a size and a moment."""
+    content = bytearray()
+    # read1 hands over what has come; the usual reads wait until a whole chunk is together.
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            problem = f"more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
+            raise unexpected(problem, write=write, shape=True, status=response.status_code)
+        if time.monotonic() > deadline:
+            raise Unavailable(CLOUD, "the answer did not end in time", response.status_code, ambiguous=write)
+    return bytes(content)

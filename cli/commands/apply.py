@@ -1,0 +1,95 @@
+"""``kubisnap apply``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.journal.log import Journal
+    from ...engine.operations.changing import Prepared
+    from ...engine.operations.context import Context
+    from ...engine.ports import Cloud
+
+
+def apply(
+    session: Session,
+    cluster: Annotated[
+        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="the only one")
+    ] = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Declare what this cluster.yaml says first.")
+    ] = None,
+    budget: options.Budget = "",
+    message: options.Message = "",
+    parallel: options.Parallel = 16,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Bring the cloud to what is declared.
+
+    Goes on where an interrupted or failed operation stopped. With -f, what the file says becomes
+    what is declared; a cluster that does not exist is created.
+
+    Examples:
+      kubisnap apply web --yes
+
+      kubisnap apply -f cluster.yaml -m "open port 443" --yes
+    """
+    from ...engine.domain.events import OperationKind
+    from .. import changes, wiring
+
+    context = wiring.context(session, message=message, parallel=parallel)
+    with wiring.journal(session) as existing:
+        opened, prepared = prepare(existing, context, cluster, file)
+    with changes.opened(opened), wiring.journal(session, create=not dry_run) as journal:
+        changes.change(
+            session,
+            journal,
+            opened,
+            prepared,
+            context,
+            kind=OperationKind.APPLY,
+            summary="" if file is None else file.name,
+            yes=yes,
+            budget=budget,
+            dry_run=dry_run,
+        )
+
+
+def prepare(
+    journal: "Journal", context: "Context", cluster: str, file: Path | None
+) -> "tuple[Cloud, Prepared]":
+    """Prepare towards what is declared, or towards a file; the caller closes the cloud."""
+    from ...engine.errors import InvalidInput
+    from ...engine.operations.changing import prepare_change, prepare_create
+    from .. import wiring
+
+    manifest = None if file is None else wiring.read_manifest(file)
+    name = wiring.only_cluster(journal, cluster) if manifest is None else manifest.spec.name
+    if manifest is not None and cluster not in {"", name}:
+        raise InvalidInput("name", f"the file calls it {name!r}, the command {cluster!r}", str(file))
+    claim = journal.claim_of(name)
+    if manifest is not None and (claim is None or claim.released):
+        cloud = wiring.cloud(manifest.spec.placement.cloud, field="cloud")
+    else:
+        state = wiring.load_state(journal, name)
+        cloud = wiring.cloud_of(state)
+    try:
+        if manifest is not None and (claim is None or claim.released):
+            return cloud, prepare_create(journal, cloud, manifest.spec, context)
+        return cloud, prepare_change(
+            cloud,
+            wiring.load_state(journal, name),
+            context,
+            spec=None if manifest is None else manifest.spec,
+        )
+    except InvalidInput as error:
+        cloud.close()
+        raise (error if manifest is None else manifest.place(error)) from error
+    except BaseException:
+        cloud.close()
+        raise

@@ -1,0 +1,74 @@
+"""``kubisnap capture``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.operations.snapshots import Capture, Written
+
+
+def capture(
+    session: Session,
+    cluster: Annotated[
+        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="the only one")
+    ] = "",
+    out: Annotated[
+        str, typer.Option("--out", metavar="FILE", help="The archive to write; - is stdout.")
+    ] = "",
+    message: options.Message = "",
+) -> None:
+    """Write a cluster to one snapshot file.
+
+    The file holds the whole log and is verified after writing. Asks no cloud: it works when the
+    cloud does not. Never overwrites a file.
+
+    Examples:
+      kubisnap capture web --out web.ksnap
+
+      kubisnap capture web --out web-before.ksnap -m "before the upgrade"
+    """
+    from ...engine.errors import InvalidInput
+    from ...engine.operations.snapshots import capture as capture_log
+    from .. import wiring
+    from ..archiving import to_file, to_stdout
+    from ..render.style import size
+
+    if not out:
+        raise InvalidInput("--out", "where to?", advice=f"--out {cluster or 'CLUSTER'}.ksnap")
+    if out == "-" and (session.json or sys.stdout.isatty()):
+        raise InvalidInput("--out", "stdout is for the archive alone: no terminal, no -o json")
+
+    def write(content: "Capture") -> "Written":
+        return to_stdout(content) if out == "-" else to_file(content, Path(out))
+
+    context = wiring.context(session, message=message)
+    with wiring.journal(session) as journal:
+        name = wiring.only_cluster(journal, cluster)
+        done = capture_log(journal, wiring.load_state(journal, name), context, write)
+    text = (
+        f"#{done.operation} capture {name} · {done.events} events · {size(done.written.size)} · "
+        f"{done.written.digest[:19]} · {out}, verified"
+    )
+    if out == "-":
+        session.tell(text)
+        return
+    session.result(
+        text,
+        "Snapshot",
+        {
+            "cluster": name,
+            "operation": done.operation,
+            "file": out,
+            "digest": done.written.digest,
+            "bytes": done.written.size,
+            "events": done.events,
+            "position": done.position,
+        },
+    )
+    session.next(f"kubisnap restore {out} --as NAME --on CLOUD:REGION")

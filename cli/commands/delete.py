@@ -1,0 +1,72 @@
+"""``kubisnap delete``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .. import options
+from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.domain.state import ClusterState
+    from ...engine.journal.log import Journal
+    from ...engine.operations.context import Context
+
+
+def delete(
+    session: Session,
+    cluster: options.Cluster,
+    yes: Annotated[
+        str, typer.Option("--yes", "-y", metavar="NAME", help="The cluster's name again: do not ask.")
+    ] = "",
+    capture_first: Annotated[
+        bool, typer.Option(help="Write a last snapshot before anything is removed.")
+    ] = True,
+    message: options.Message = "",
+    parallel: options.Parallel = 16,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Remove a cluster from its cloud.
+
+    A last snapshot is written first. The history stays in the log. What kubisnap did not make,
+    such as an SSH key that was there before, is left alone.
+
+    Examples:
+      kubisnap delete web --dry-run
+
+      kubisnap delete web --yes=web -m "moved to web-eu"
+    """
+    from ...engine.domain.events import OperationKind
+    from ...engine.operations.changing import prepare_delete
+    from .. import changes, wiring
+    from ..confirm import confirm_deletion
+
+    context = wiring.context(session, message=message, parallel=parallel)
+    with wiring.journal(session) as journal:
+        state = wiring.load_state(journal, cluster)
+        with changes.opened(wiring.cloud_of(state)) as cloud:
+            prepared = prepare_delete(cloud, state, context)
+            changes.change(
+                session,
+                journal,
+                cloud,
+                prepared,
+                context,
+                kind=OperationKind.DELETE,
+                summary="",
+                yes=False,
+                dry_run=dry_run,
+                confirm=lambda: confirm_deletion(session, cluster, yes=yes),
+                before=(lambda: _last_snapshot(session, journal, state, context)) if capture_first else None,
+            )
+
+
+def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:
+    from ...engine.operations.snapshots import capture
+    from .. import wiring
+    from ..archiving import to_file
+
+    folder = wiring.data_folder() / "snapshots"
+    path = folder / f"{state.name}-{state.cluster_id[:8]}-{state.position}.ksnap"
+    done = capture(journal, state, context, lambda content: to_file(content, path, make_folder=True))
+    session.tell(f"last snapshot: {path} ({done.events} events, verified)\n")

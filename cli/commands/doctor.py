@@ -1,0 +1,133 @@
+"""``kubisnap doctor``."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ..session import Session
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: str
+    what: str
+    told: str
+    mend: str = ""
+
+
+def doctor(
+    session: Session,
+    cloud: Annotated[
+        list[str] | None,
+        typer.Option("--cloud", help="Check this cloud's credentials, too.", show_default=False),
+    ] = None,
+) -> None:
+    """Check store, clusters and credentials.
+
+    Changes nothing. Exits with 1 when something fails. A cloud is asked only if --cloud names it
+    or credentials for it are set.
+
+    Examples:
+      kubisnap doctor
+
+      kubisnap doctor --cloud sandbox
+    """
+    from ..render.style import paint, printable, table
+
+    findings = list(_look(session, cloud or []))
+    failed = sum(item.level == "FAIL" for item in findings)
+    warned = sum(item.level == "WARN" for item in findings)
+    colors = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
+    rows = [
+        [item.level, item.what, printable(item.told), f"mend: {item.mend}" if item.mend else ""]
+        for item in findings
+    ]
+    on = session.colored(sys.stdout)
+    lines = [
+        paint(line[:4].rstrip(), colors[item.level], on=on) + " " * (4 - len(item.level)) + line[4:]
+        for item, line in zip(findings, table(rows).splitlines(), strict=True)
+    ]
+    verdict = "all is well." if not failed + warned else f"{failed} failed, {warned} warned."
+    session.result(
+        "\n".join([*lines, verdict]),
+        "Doctor",
+        {"findings": [item._asdict() for item in findings], "failed": failed, "warned": warned},
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _look(session: Session, clouds: list[str]) -> Iterator[Finding]:
+    from ... import __version__
+    from ...adapters.registry import clouds as installed
+
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("OK", "kubisnap", f"{__version__} on Python {version}; clouds: {', '.join(installed())}")
+    yield from _store(session)
+    wanted = list(dict.fromkeys(clouds))
+    if not clouds and (os.environ.get("DIGITALOCEAN_TOKEN") or os.environ.get("DIGITALOCEAN_ACCESS_TOKEN")):
+        wanted = ["digitalocean"]
+    for name in wanted:
+        yield _try(f"cloud {name}", lambda name=name: _cloud(name))  # type: ignore[misc]
+
+
+def _try(what: str, look: Callable[[], str]) -> Finding:
+    from ...engine.errors import KubisnapError
+
+    try:
+        return Finding("OK", what, look())
+    except KubisnapError as error:
+        return Finding("FAIL", what, str(error), error.hint.partition("\n")[0])
+
+
+def _cloud(name: str) -> str:
+    from contextlib import closing
+
+    from .. import wiring
+
+    with closing(wiring.cloud(name)) as opened:
+        account = opened.account()
+        regions = len(opened.catalogue().regions)
+    return f"account {account.title}, {regions} regions"
+
+
+def _store(session: Session) -> Iterator[Finding]:
+    import shutil
+
+    from ...engine.journal.log import sqlite_path
+    from .. import wiring
+    from ..render.clusters import status_of
+    from ..render.style import size
+
+    url = wiring.store_url(session)
+    names: list[str] = []
+    unfinished: list[str] = []
+
+    def read() -> str:
+        with wiring.journal(session) as journal:
+            for claim in journal.claims():
+                if not claim.released:
+                    state = journal.state(claim.cluster_id)
+                    names.append(claim.name)
+                    if state.open is not None:
+                        unfinished.append(f"{claim.name} {status_of(state)}")
+        return f"{url}: {len(names)} clusters" if sqlite_path(url).exists() else f"{url}: not made yet"
+
+    yield _try("store", read)
+    path = sqlite_path(url)
+    if path.exists():
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o077:
+            yield Finding("WARN", "store", f"others may read it (mode {mode:04o})", f"chmod 600 {path}")
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free < 64 * 1024 * 1024:
+        yield Finding("WARN", "disk", f"{size(free)} left beside the store", "make room")
+    else:
+        yield Finding("OK", "disk", f"{size(free)} left beside the store")
+    for name in unfinished:
+        yield Finding("WARN", "operation", name, f"kubisnap apply {name.split()[0]}")

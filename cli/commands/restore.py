@@ -1,0 +1,64 @@
+"""``kubisnap restore``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import options
+from ..session import Session
+
+
+def restore(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A snapshot archive.", show_default=False)],
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="The new cluster's name.", show_default="as captured")
+    ] = "",
+    target: Annotated[
+        str, typer.Option("--on", metavar="CLOUD[:REGION]", help="Where to.", show_default="as captured")
+    ] = "",
+    budget: options.Budget = "",
+    message: options.Message = "",
+    parallel: options.Parallel = 16,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Recreate a cluster from a snapshot file.
+
+    On any cloud, from the file alone. The file is verified first. What is translated (region, size,
+    image) and what is lost is shown before anything is made. Without a region the nearest one is taken.
+
+    Examples:
+      kubisnap restore web.ksnap --as web-eu --on sandbox:sim-eu-central --yes
+
+      kubisnap restore web.ksnap --as web-2 --on sandbox --dry-run
+    """
+    from ...engine.domain.events import OperationKind
+    from ...engine.operations.snapshots import prepare_restore, unpack
+    from .. import changes, wiring
+    from ..archiving import from_file
+
+    digest, rows = from_file(file)
+    archived = unpack(str(file), digest, rows)
+    cloud, _, region = target.partition(":")
+    context = wiring.context(session, message=message, parallel=parallel)
+    where = wiring.cloud(cloud or archived.spec.placement.cloud, field="--on")
+    with changes.opened(where) as opened:
+        with wiring.journal(session) as existing:
+            prepared = prepare_restore(existing, opened, archived, context, name=name, region=region)
+        with wiring.journal(session, create=not dry_run) as journal:
+            ran = changes.change(
+                session,
+                journal,
+                opened,
+                prepared,
+                context,
+                kind=OperationKind.RESTORE,
+                summary=f"from {archived.spec.name} ({file.name})",
+                yes=yes,
+                budget=budget,
+                dry_run=dry_run,
+            )
+    if ran:
+        session.next(f"kubisnap get {prepared.name}")

@@ -1,0 +1,69 @@
+"""``kubisnap scale``."""
+
+from typing import Annotated
+
+import typer
+
+from .. import options
+from ..session import Session
+
+
+def scale(
+    session: Session,
+    cluster: options.Cluster,
+    pools: Annotated[
+        list[str], typer.Argument(metavar="POOL=N...", help="Pools and how many servers.", show_default=False)
+    ],
+    budget: options.Budget = "",
+    message: options.Message = "",
+    parallel: options.Parallel = 16,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Change how many servers a pool has.
+
+    Scaling down removes the servers with the highest numbers first.
+
+    Examples:
+      kubisnap scale web workers=4 --yes
+
+      kubisnap scale web workers=1 -m "quiet season" --dry-run
+    """
+    from ...engine.domain.decisions import scaled
+    from ...engine.domain.events import OperationKind
+    from ...engine.operations.changing import prepare_change
+    from .. import changes, wiring
+
+    counts = _counts(pools)
+    context = wiring.context(session, message=message, parallel=parallel)
+    with wiring.journal(session) as journal:
+        state = wiring.load_state(journal, cluster)
+        spec = scaled(state, counts)
+        before = {pool.name: pool.count for pool in state.spec().pools}
+        summary = ", ".join(f"{name} {before[name]}→{count}" for name, count in counts.items())
+        with changes.opened(wiring.cloud_of(state)) as cloud:
+            prepared = prepare_change(cloud, state, context, spec=spec)
+            changes.change(
+                session,
+                journal,
+                cloud,
+                prepared,
+                context,
+                kind=OperationKind.SCALE,
+                summary=summary,
+                yes=yes,
+                budget=budget,
+                dry_run=dry_run,
+            )
+
+
+def _counts(pools: list[str]) -> dict[str, int]:
+    from ...engine.errors import InvalidInput
+
+    counts: dict[str, int] = {}
+    for item in pools:
+        name, equals, number = item.partition("=")
+        if not equals or not name or not number.isascii() or not number.isdigit() or len(number) > 6:
+            raise InvalidInput("POOL=N", f"{item!r} is not a pool and a number, such as workers=4")
+        counts[name] = int(number)
+    return counts

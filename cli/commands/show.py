@@ -1,0 +1,49 @@
+"""``kubisnap show``."""
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from ..session import Session
+
+
+def show(
+    session: Session,
+    ref: Annotated[
+        list[str],
+        typer.Argument(metavar="REF", help="An operation: web#3, or web 3.", show_default=False),
+    ],
+) -> None:
+    """Show one operation in full.
+
+    Examples:
+      kubisnap show web#1
+
+      kubisnap show web 1 -o json
+    """
+    from ...engine.errors import InvalidInput, NotFound
+    from ...engine.operations.history import operations
+    from .. import wiring
+    from ..render import history as render
+
+    text = "#".join(part.lstrip("#") for part in ref)
+    match = re.fullmatch(r"(?:([a-z][a-z0-9-]*)#|#?)(\d{1,9})", text)
+    if match is None:
+        raise InvalidInput("REF", f"{' '.join(ref)!r} is not an operation, such as web#3")
+    now = wiring.context(session).now()
+    with wiring.journal(session) as journal:
+        name = wiring.only_cluster(journal, match[1] or "")
+        views = operations(name, journal.read(journal.cluster_id(name, gone=True)))
+    number = int(match[2])
+    view = next((view for view in views if view.number == number), None)
+    if view is None:
+        raise NotFound(
+            "operation", f"{name}#{number}", advice=f"kubisnap log {name}      lists {len(views)} operations"
+        )
+    session.result(
+        render.operation_text(view, utc=session.utc, now=now, color=session.colored(sys.stdout)),
+        "Operation",
+        render.operation_document(view, events=True),
+    )

@@ -1,0 +1,195 @@
+"""The demo: the main job end to end, by the very commands that a person types.
+
+Each step is a real `kubisnap` process that speaks HTTP to the simulated DigitalOcean (which says of
+itself that it is a simulator), in a temporary folder with a store, keys and a home of its own.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from ..adapters.digitalocean.simulator import DigitalOceanSimulator
+from ..archives import open_snapshot, read_snapshot
+from ..engine.domain.model import ClusterSpec, neutral
+from ..engine.journal.log import open_journal
+from ..engine.operations.snapshots import unpack
+from .render.style import duration, paint, size
+from .session import Session
+
+_TOKENS = {"first": "simulated-token-of-the-first-account", "second": "simulated-token-of-the-second-account"}
+_TIMEOUT_SECONDS = 120
+
+
+class DemoStepFailed(Exception):
+    """A command of the demo exited with something else than 0."""
+
+
+class _Stage:
+    """Runs the commands and prints them as a person would see them."""
+
+    def __init__(self, folder: Path, simulator: DigitalOceanSimulator, out: TextIO, *, color: bool) -> None:
+        self.folder = folder
+        self.simulator = simulator
+        self._out = out
+        self._color = color
+        self._number = 0
+
+    def say(self, text: str = "") -> None:
+        print(text, file=self._out, flush=True)
+
+    def scene(self, title: str) -> None:
+        self._number += 1
+        self.say()
+        self.say(paint(f"── {self._number}. {title} ".ljust(78, "─"), "bold", on=self._color))
+
+    def environment(self, account: str, store: str) -> Mapping[str, str]:
+        keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TERM") if name in os.environ}
+        return {
+            **keep,
+            "HOME": str(self.folder),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "KUBISNAP_STORE": f"sqlite:///{self.folder / store}",
+            "KUBISNAP_SANDBOX": str(self.folder / "sandbox.sqlite"),
+            "KUBISNAP_ACTOR": os.environ.get("KUBISNAP_ACTOR", "demo"),
+            "DIGITALOCEAN_TOKEN": _TOKENS[account],
+            "DIGITALOCEAN_END_POINT": self.simulator.url,
+            **({"FORCE_COLOR": "1"} if self._color else {"NO_COLOR": "1"}),
+            "PYTHONIOENCODING": "utf-8",
+        }
+
+    def run(self, line: str, *, account: str = "first", store: str = "store.sqlite") -> None:
+        """Run one command line in the demo's folder, its output shown as it comes."""
+        self.say(f"\n$ {paint(line, 'bold', on=self._color)}")
+        words = shlex.split(line)
+        done = subprocess.run(  # noqa: S603 - our own program, our own arguments
+            [sys.executable, "-m", "kubisnap", *words[1:]],
+            cwd=self.folder,
+            env=dict(self.environment(account, store)),
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=subprocess.STDOUT,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise DemoStepFailed(f"{line}: exit status {done.returncode}")
+
+
+def run_demo(session: Session) -> int:
+    """Run the demo and return its exit status."""
+    out = sys.stderr if session.json else sys.stdout
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="kubisnap-demo-") as folder,
+        DigitalOceanSimulator(accounts=_TOKENS, boot_seconds=1.5, action_seconds=0.5) as simulator,
+    ):
+        stage = _Stage(Path(folder), simulator, out, color=session.colored(out))
+        try:
+            equal = _play(stage)
+        except (DemoStepFailed, subprocess.TimeoutExpired) as error:
+            print(f"error: the demo stopped: {error}", file=sys.stderr)
+            return 1
+    seconds = time.monotonic() - started
+    stage.say(f"\ndemo {'complete' if equal else 'FAILED'} in {duration(seconds)}.")
+    if session.json:
+        session.result("", "Demo", {"equal": equal, "seconds": round(seconds, 3)})
+    return 0 if equal else 1
+
+
+def _play(stage: _Stage) -> bool:
+    stage.say("A simulated DigitalOcean runs on this machine; nothing is real, nothing costs.")
+    stage.say(f"It listens on {stage.simulator.url} and has two accounts, first and second.")
+
+    stage.scene("Create a cluster from a profile")
+    stage.run('kubisnap create web --cloud digitalocean --budget 60 -m "first cluster" --yes')
+
+    stage.scene("Scale it from 2 to 4 workers")
+    stage.run('kubisnap scale web workers=4 -m "more traffic" --yes')
+    stage.run("kubisnap get web")
+
+    stage.scene("Capture it to one file, and check the file")
+    stage.run('kubisnap capture web --out web.ksnap -m "before the bad day"')
+    stage.run("kubisnap verify web.ksnap")
+
+    stage.scene("The bad day: everything in the first account is gone")
+    before = stage.simulator.inventory("first")
+    stage.simulator.wipe("first")
+    stage.say(f"before: {_counts(before)}")
+    stage.say(f"after:  {_counts(stage.simulator.inventory('first'))}")
+
+    stage.scene("Restore it from the file alone: second account, other region, empty store")
+    stage.run(
+        'kubisnap restore web.ksnap --as web-eu --on digitalocean:fra1 -m "first account lost" --yes',
+        account="second",
+        store="elsewhere.sqlite",
+    )
+
+    stage.scene("And onto another cloud")
+    stage.run(
+        'kubisnap restore web.ksnap --as web-sim --on sandbox -m "can we leave?" --yes',
+        account="second",
+        store="elsewhere.sqlite",
+    )
+
+    stage.scene("Is it the same cluster? Compare what was intended")
+    equal = _compare(stage)
+
+    stage.scene("The audit log: who did what, when and why")
+    stage.run("kubisnap log")
+    stage.run("kubisnap log", account="second", store="elsewhere.sqlite")
+    return equal
+
+
+def _counts(inventory: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(inventory.items()) if count) or "nothing"
+
+
+def _parts(spec: ClusterSpec) -> Counter[str]:
+    counts = Counter({f"servers in pool {pool.name}": pool.count for pool in spec.pools})
+    counts["network"] = 1
+    counts["firewalls"] = len(spec.firewalls)
+    counts["firewall rules"] = sum(len(firewall.allow) for firewall in spec.firewalls)
+    counts["SSH keys"] = len(spec.ssh_keys)
+    return counts
+
+
+def _compare(stage: _Stage) -> bool:
+    """Compare the intent in the archive with that of both restored clusters, and with what there is."""
+    archive = stage.folder / "web.ksnap"
+    with open_snapshot(archive) as source:
+        snapshot = read_snapshot(source, name=archive.name)
+    captured = unpack(archive.name, snapshot.info.digest, snapshot.rows).spec
+    equal = True
+    with open_journal(f"sqlite:///{stage.folder / 'elsewhere.sqlite'}") as journal:
+        for name in ("web-eu", "web-sim"):
+            state = journal.state(journal.cluster_id(name))
+            spec = state.spec()
+            same = neutral(spec) == neutral(captured) and len(spec.servers()) == sum(
+                key.kind == "server" and binding.ready for key, binding in state.bindings.items()
+            )
+            equal = equal and same
+            place = f"{spec.placement.cloud}/{spec.placement.region}"
+            verdict = "equal" if same else "DIFFERENT"
+            stage.say(f"web (captured)  =  {name} on {place}: {verdict}")
+    for what, count in _parts(captured).items():
+        stage.say(f"  {count:3d} {what}")
+    stage.say(f"second account now: {_counts(stage.simulator.inventory('second'))}")
+    stage.say(
+        f"the archive: {archive.name}, {size(archive.stat().st_size)}, "
+        f"{snapshot.info.header.events} events ({size(snapshot.info.uncompressed)} uncompressed)"
+    )
+    return equal
+
+
+def serve(port: int) -> None:
+    """Run the simulated DigitalOcean alone until Ctrl-C, and say how to use it."""
+    from ..adapters.digitalocean.simulator.__main__ import main
+
+    main(["--port", str(port), *(f"--account={name}={token}" for name, token in _TOKENS.items())])

@@ -1,0 +1,126 @@
+"""The global options, accepted before and after the command's name alike.
+
+`Commands.add` gives each command the global options in its signature, so that `--help` shows them
+and the parser knows them, and hands the command one `Session` instead.
+"""
+
+import inspect
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from .session import Session
+
+
+class OutputFormat(StrEnum):
+    """What stdout carries."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ProgressFormat(StrEnum):
+    """What stderr tells of the steps."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    JSONL = "jsonl"
+    NONE = "none"
+
+
+class ColorWhen(StrEnum):
+    """When there is colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_PANEL = "Global options"
+
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="The event store: sqlite:///PATH.", rich_help_panel=_PANEL),
+]
+Output = Annotated[
+    OutputFormat | None,
+    typer.Option("--output", "-o", help="What stdout carries.", rich_help_panel=_PANEL),
+]
+Quiet = Annotated[
+    bool | None, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel=_PANEL)
+]
+Color = Annotated[ColorWhen | None, typer.Option("--color", help="Colour.", rich_help_panel=_PANEL)]
+NoInput = Annotated[
+    bool | None, typer.Option("--no-input", help="Never ask; fail instead.", rich_help_panel=_PANEL)
+]
+Progress = Annotated[
+    ProgressFormat | None,
+    typer.Option("--progress", help="How stderr tells of the steps.", rich_help_panel=_PANEL),
+]
+Utc = Annotated[
+    bool | None, typer.Option("--utc", help="Absolute UTC times in text.", rich_help_panel=_PANEL)
+]
+
+GLOBALS: dict[str, Any] = {
+    "store": Store,
+    "output": Output,
+    "quiet": Quiet,
+    "color": Color,
+    "no_input": NoInput,
+    "progress": Progress,
+    "utc": Utc,
+}
+
+Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="The cluster's name.", show_default=False)]
+Message = Annotated[str, typer.Option("--message", "-m", help="Why; kept in the log.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing things.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+Parallel = Annotated[int, typer.Option("--parallel", min=1, max=256, help="How many calls at a time.")]
+Budget = Annotated[
+    str,
+    typer.Option(
+        "--budget", metavar="USD", help="Refuse a cluster that costs more a month.", show_default=False
+    ),
+]
+
+
+def session_from(before: dict[str, Any], after: dict[str, Any]) -> Session:
+    """Return the session for global options given before and after the command's name.
+
+    What stands nearer to the command wins; then ``KUBISNAP_STORE`` and the like; then the default.
+    """
+    given = {**before, **{name: value for name, value in after.items() if value is not None}}
+    return Session(
+        store=given.get("store") or os.environ.get("KUBISNAP_STORE", ""),
+        output=given.get("output", OutputFormat.TEXT).value,
+        quiet=bool(given.get("quiet")),
+        color=given.get("color", ColorWhen.AUTO).value,
+        no_input=bool(given.get("no_input")),
+        progress=given.get("progress", ProgressFormat.AUTO).value,
+        utc=bool(given.get("utc")),
+    )
+
+
+def with_session(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, whose first parameter is a `Session`, the global options instead of it."""
+    signature = inspect.signature(command, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in GLOBALS.items()
+    ]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+    def run(*, ctx: typer.Context, **values: Any) -> None:
+        after = {name: values.pop(name) for name in GLOBALS}
+        command(session_from(ctx.obj or {}, after), **values)
+
+    keyword = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
+    run.__signature__ = inspect.Signature([context, *keyword, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = {item.name: item.annotation for item in (context, *keyword, *shared)}
+    run.__doc__ = command.__doc__
+    run.__name__ = command.__name__
+    return run

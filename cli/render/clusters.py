@@ -1,0 +1,126 @@
+"""Clusters and their resources, as `get` shows them."""
+
+from typing import Any
+
+import msgspec
+
+from ...engine.domain.resources import Key, Kind
+from ...engine.domain.state import Binding, ClusterState
+from .style import moment, table
+
+_TREE = (Kind.NETWORK, Kind.SUBNET, Kind.FIREWALL, Kind.SSH_KEY, Kind.LOAD_BALANCER, Kind.RESERVED_IP)
+
+
+def status_of(state: ClusterState) -> str:
+    """Say in one word how a cluster is, by its log."""
+    if state.gone:
+        return "deleted"
+    if state.retired:
+        return "deleting"
+    if state.open is not None:
+        return f"#{state.open.number} unfinished"
+    wanted = set(state.spec().servers())
+    have = {key.name for key in state.bindings if key.kind is Kind.SERVER}
+    if not have:
+        return "declared"
+    return "ready" if wanted == have else "incomplete"
+
+
+def servers_text(state: ClusterState) -> str:
+    """Return how many servers there are of how many wanted."""
+    have = sum(key.kind is Kind.SERVER for key in state.bindings)
+    return f"{have}/{len(state.spec().servers())}"
+
+
+def place_of(state: ClusterState) -> str:
+    """Return ``cloud/region``."""
+    return "" if state.placement is None else f"{state.placement.cloud}/{state.placement.region}"
+
+
+def clusters_text(states: list[ClusterState], now: int, *, utc: bool) -> str:
+    """Return the list of clusters."""
+    rows = [
+        [
+            state.name,
+            place_of(state),
+            state.kubernetes,
+            servers_text(state),
+            status_of(state),
+            f"#{state.operations}",
+            moment(state.updated, now, utc=utc),
+        ]
+        for state in states
+    ]
+    return table(rows, header=["NAME", "PLACE", "KUBERNETES", "SERVERS", "STATUS", "LOG", "CHANGED"])
+
+
+def cluster_text(state: ClusterState) -> str:
+    """Return one cluster as a tree; problems are named, equal things are not hidden."""
+    lines = [
+        f"{state.name}  {place_of(state)}  Kubernetes {state.kubernetes}  {status_of(state)}",
+        f"  id {state.cluster_id}  account {state.account or '-'}  log #{state.operations}",
+    ]
+    rows: list[list[str]] = []
+    for pool in state.spec().pools:
+        rows.append(
+            [f"  pool {pool.name}", f"{pool.role}", f"{pool.count} × {_size(pool.size.pins, state)}", ""]
+        )
+        rows += [_server(state, name) for name in pool.servers()]
+    for kind in _TREE:
+        rows += [
+            [f"  {key}", binding.resource_id, told(binding), "" if binding.owned else "not ours"]
+            for key, binding in sorted(state.bindings.items())
+            if key.kind is kind
+        ]
+    for volume in state.spec().volumes:
+        binding = state.bindings.get(Key(Kind.VOLUME, volume.name))
+        rows.append([f"  volume/{volume.name}", _id(binding), f"{volume.size_gib} GiB", volume.server])
+    return "\n".join([*lines, table(rows)])
+
+
+def _size(pins: dict[str, str], state: ClusterState) -> str:
+    return pins.get("" if state.placement is None else state.placement.cloud, "?")
+
+
+def _id(binding: Binding | None) -> str:
+    return "missing" if binding is None else binding.resource_id
+
+
+def told(binding: Binding) -> str:
+    """Return what the cloud told of a resource: addresses and the like."""
+    return ", ".join(f"{name} {value}" for name, value in sorted(binding.attributes.items()))
+
+
+def _server(state: ClusterState, name: str) -> list[str]:
+    binding = state.bindings.get(Key(Kind.SERVER, name))
+    addresses = "" if binding is None else told(binding)
+    note = "" if binding is None or binding.ready else "not ready"
+    return [f"    {name}", _id(binding), addresses, note]
+
+
+def cluster_document(state: ClusterState) -> dict[str, Any]:
+    """Return a cluster as JSON: intent, and what it is bound to."""
+    return {
+        "name": state.name,
+        "id": state.cluster_id,
+        "status": status_of(state),
+        "account": state.account,
+        "log": {"operation": state.operations, "position": state.position},
+        "spec": msgspec.to_builtins(state.spec()),
+        "origin": msgspec.to_builtins(state.origin),
+        "resources": [resource_document(key, binding) for key, binding in sorted(state.bindings.items())],
+    }
+
+
+def resource_document(key: Key, binding: Binding) -> dict[str, Any]:
+    """Return one resource as JSON."""
+    return {
+        "kind": key.kind.value,
+        "name": key.name,
+        "id": binding.resource_id,
+        "provider_name": binding.provider_name,
+        "owned": binding.owned,
+        "ready": binding.ready,
+        "attributes": binding.attributes,
+        "applied": msgspec.to_builtins(binding.resource),
+    }

@@ -1,0 +1,231 @@
+"""Plans as people read them, and as machines do."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from ...engine.domain.resources import Server
+from ...engine.operations.changing import Prepared
+from ...engine.operations.cost import Cost, resource_cost
+from ...engine.operations.planning import Action, Change, Step, fields_of
+from .style import paint, printable, table
+
+_SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.DELETE: ("-", "red"),
+    Action.ADOPT: ("=", "cyan"),
+    Action.FORGET: ("-", "dim"),
+}
+_SHOWN_ALIKE = 4
+"""Longer runs of equal steps are shown as one line; ``-o json`` lists every step."""
+
+
+def where(prepared: Prepared) -> str:
+    """Return ``cloud/region`` of the cluster."""
+    placement = prepared.spec.placement if prepared.spec is not None else prepared.state.placement
+    return "" if placement is None else f"{placement.cloud}/{placement.region}"
+
+
+def headline(prepared: Prepared) -> str:
+    """Say which cluster and whose account, as the first line of every change does."""
+    return " · ".join(
+        (prepared.name, where(prepared), prepared.account.title, f"log #{prepared.state.operations}")
+    )
+
+
+def plan_text(prepared: Prepared, *, color: bool) -> str:
+    """Return the whole plan for people."""
+    if prepared.empty:
+        return f"{headline(prepared)}\n\nnothing to do: what is declared is there."
+    lines = [paint(headline(prepared), "bold", on=color), ""]
+    lines += _translation(prepared)
+    lines += [f"  ! {key} ({item}) is not at the cloud any more" for key, item in prepared.lost]
+    lines += list(_steps(prepared, color=color))
+    lines += [f"  note: {note} differ; this concerns new ones only" for note in prepared.plan.notes]
+    if prepared.plan.empty:
+        lines.append("  nothing to change at the cloud; the new intent is recorded")
+    losses = sorted({step.irreversible for step in prepared.plan.steps if step.irreversible})
+    lines += ["", summary(prepared)]
+    if losses:
+        lines += [paint(f"! {_count_lossy(prepared)}: {loss}", "red", on=color) for loss in losses]
+    elif not prepared.plan.empty:
+        lines[-1] += "   All of it can be undone."
+    return "\n".join(lines)
+
+
+def _count_lossy(prepared: Prepared) -> str:
+    count = sum(bool(step.irreversible) for step in prepared.plan.steps)
+    return f"{count} deletions cannot be undone" if count > 1 else "1 deletion cannot be undone"
+
+
+def summary(prepared: Prepared) -> str:
+    """Return the counting line."""
+    counts = counts_of(prepared)
+    parts = [f"{counts['create']} to add", f"{counts['update']} to change", f"{counts['delete']} to delete"]
+    if counts["adopt"]:
+        parts.append(f"{counts['adopt']} to take over")
+    return f"{', '.join(parts)}.   {cost_text(prepared)}"
+
+
+def cost_text(prepared: Prepared) -> str:
+    """Return what it costs afterwards, and the difference."""
+    after, before = prepared.cost_after, prepared.cost_before
+    text = f"${after.monthly:.2f}/month (${after.hourly:.5f}/hour)"
+    difference = after.monthly - before.monthly
+    if difference and before.monthly:
+        sign = "+" if difference > 0 else "-"
+        text += f", {sign}${abs(difference):.2f}"
+    return text
+
+
+def counts_of(prepared: Prepared) -> dict[str, int]:
+    """Count the steps by what they do; the two halves of a replacement count once each."""
+    plan = prepared.plan
+    return {
+        "create": plan.count(Action.CREATE),
+        "update": plan.count(Action.UPDATE),
+        "delete": plan.count(Action.DELETE, Action.FORGET),
+        "adopt": plan.count(Action.ADOPT),
+    }
+
+
+def _translation(prepared: Prepared) -> list[str]:
+    if prepared.translation is None:
+        return []
+    rows = [
+        [f"  {choice.what}", printable(choice.wanted), "→", choice.chosen, choice.note]
+        for choice in prepared.translation.choices
+    ]
+    lines = ["translated:", table(rows)]
+    lines += ["not carried over:", *(f"  ! {printable(loss)}" for loss in prepared.translation.losses)]
+    return [*lines, ""]
+
+
+def _steps(prepared: Prepared, *, color: bool) -> Iterator[str]:
+    rows: list[list[str]] = []
+    signs: list[tuple[str, str]] = []
+    for _, run in groupby(prepared.plan.steps, key=_alike):
+        steps = list(run)
+        shown = [steps] if len(steps) > _SHOWN_ALIKE else [[step] for step in steps]
+        for group in shown:
+            signs.append(_sign(group[0]))
+            rows.append(_row(group, prepared))
+    for (sign, paint_as), line in zip(signs, table(rows).splitlines(), strict=True):
+        yield f"  {paint(sign, paint_as, on=color)} {line}"
+
+
+def _alike(step: Step) -> tuple[Any, ...]:
+    pool = step.resource.pool if isinstance(step.resource, Server) else ""
+    size = step.resource.size if isinstance(step.resource, Server) else ""
+    return (step.action, step.key.kind, pool, size, step.reasons if pool else step.key.name, step.replaces)
+
+
+def _sign(step: Step) -> tuple[str, str]:
+    return ("-/+", "yellow") if step.replaces else _SIGNS[step.action]
+
+
+def _row(group: list[Step], prepared: Prepared) -> list[str]:
+    first, last = group[0], group[-1]
+    name = first.key.name if len(group) == 1 else f"{first.key.name} … {last.key.name} ({len(group)})"
+    cost = sum((_cost(step, prepared) for step in group), Cost())
+    price = f"{'-' if cost.monthly < 0 else ''}${abs(cost.monthly):.2f}/mo" if cost.monthly else ""
+    return [f"{first.key.kind} {name}", _detail(first), price, _why(first)]
+
+
+def _cost(step: Step, prepared: Prepared) -> Cost:
+    if step.resource is None or step.action in {Action.ADOPT, Action.FORGET}:
+        return Cost()
+    now = resource_cost(step.resource, prepared.catalogue)
+    if step.action is Action.DELETE:
+        return -now
+    if step.action is Action.UPDATE and step.before is not None:
+        return now + -resource_cost(step.before, prepared.catalogue)
+    return now
+
+
+def _detail(step: Step) -> str:
+    if step.changes:
+        return "; ".join(_change(change) for change in step.changes)
+    fields = {} if step.resource is None else fields_of(step.resource)
+    shown = (fields.get("size"), fields.get("cidr"), _gib(fields.get("size_gib")))
+    return next((str(value) for value in shown if value), "")
+
+
+def _gib(value: object) -> str:
+    return f"{value} GiB" if value else ""
+
+
+def _change(change: Change) -> str:
+    if isinstance(change.before, list | tuple) and isinstance(change.after, list | tuple):
+        more = sum(item not in change.before for item in change.after)
+        less = sum(item not in change.after for item in change.before)
+        return f"{change.field} +{more} -{less}"
+    return f"{change.field} {change.before} → {change.after}"
+
+
+def _why(step: Step) -> str:
+    if step.action is Action.CREATE and not step.replaces:
+        return ""
+    return printable("; ".join(step.reasons))
+
+
+# ── JSON ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def plan_document(prepared: Prepared) -> dict[str, Any]:
+    """Return the plan as one JSON-able document."""
+    placement = prepared.spec.placement if prepared.spec is not None else prepared.state.placement
+    return {
+        "cluster": prepared.name,
+        "cloud": "" if placement is None else placement.cloud,
+        "region": "" if placement is None else placement.region,
+        "account": {"id": prepared.account.id, "title": prepared.account.title},
+        "log": {"operation": prepared.state.operations, "position": prepared.state.position},
+        "empty": prepared.empty,
+        "counts": counts_of(prepared),
+        "cost": {
+            "before": cost_document(prepared.cost_before),
+            "after": cost_document(prepared.cost_after),
+        },
+        "steps": [_step_document(step, prepared) for step in prepared.plan.steps],
+        "notes": list(prepared.plan.notes),
+        "lost": [{"resource": str(key), "id": item} for key, item in prepared.lost],
+        "translation": None
+        if prepared.translation is None
+        else {
+            "choices": msgspec.to_builtins(prepared.translation.choices),
+            "losses": list(prepared.translation.losses),
+        },
+    }
+
+
+def cost_document(cost: Cost) -> dict[str, str]:
+    """Return a cost in US dollars, as strings so that no digit is lost."""
+    return {
+        "monthly_usd": _plain(cost.monthly),
+        "hourly_usd": _plain(cost.hourly.quantize(Decimal("0.00001"))),
+    }
+
+
+def _plain(amount: Decimal) -> str:
+    return f"{amount:f}"
+
+
+def _step_document(step: Step, prepared: Prepared) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "action": step.action.value,
+        "kind": step.key.kind.value,
+        "name": step.key.name,
+        "resource_id": step.resource_id,
+        "reasons": list(step.reasons),
+        "changes": msgspec.to_builtins(step.changes),
+        "after": list(step.after),
+        "replaces": step.replaces,
+        "irreversible": step.irreversible,
+        "monthly_usd": _plain(_cost(step, prepared).monthly),
+    }

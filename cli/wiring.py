@@ -1,0 +1,146 @@
+"""The composition root: turns names, URLs and the environment into a journal, clouds and a context."""
+
+import getpass
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from .. import __version__
+from ..adapters.registry import open_cloud
+from ..engine.domain.events import Holder
+from ..engine.domain.state import ClusterState
+from ..engine.errors import InvalidInput, NotFound, Refused
+from ..engine.journal.log import Journal, open_journal
+from ..engine.operations.context import Context, Pace
+from ..engine.ports import Cloud
+from .render.progress import progress_for
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..engine.domain.manifest import Manifest
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> float:
+        """Return seconds since 1970-01-01 UTC."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def data_folder() -> Path:
+    """Return the folder for the store, keys and last snapshots (XDG data directory)."""
+    return Path(platformdirs.user_data_dir("kubisnap", appauthor=False))
+
+
+def store_url(session: Session) -> str:
+    """Return the store in use: the flag, ``KUBISNAP_STORE``, or the default."""
+    return session.store or f"sqlite:///{data_folder() / 'store.sqlite'}"
+
+
+def journal(session: Session, *, create: bool = False) -> Journal:
+    """Open the store; a store that is only read is not made."""
+    return open_journal(store_url(session), create=create)
+
+
+def context(session: Session, *, message: str = "", parallel: int = 0) -> Context:
+    """Return who acts, and why, from the flags and the environment."""
+    pace = Pace(parallel=parallel) if parallel else Pace()
+    return Context(
+        actor=os.environ.get("KUBISNAP_ACTOR") or _user(),
+        holder=Holder(host=socket.gethostname(), pid=os.getpid()),
+        tool=f"kubisnap {__version__}",
+        clock=SystemClock(),
+        random=SystemRandom(),
+        reason=message,
+        alive=_alive,
+        progress=progress_for(session, sys.stderr),
+        pace=pace,
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in many containers
+        return f"uid-{os.getuid()}"
+
+
+def _alive(holder: Holder) -> bool | None:
+    """Tell whether a process of this host runs; None for another host's."""
+    if holder.host != socket.gethostname():
+        return None
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def cloud(name: str, *, field: str = "--cloud") -> Cloud:
+    """Open a cloud with the credentials in the environment."""
+    return open_cloud(name, os.environ, field=field)
+
+
+def cloud_of(state: ClusterState) -> Cloud:
+    """Open the cloud that a cluster is on."""
+    if state.placement is None:
+        raise Refused("the log declares no cluster")
+    return cloud(state.placement.cloud)
+
+
+def load_state(journal: Journal, name: str) -> ClusterState:
+    """Return a living cluster's state. Raises `NotFound`."""
+    return journal.state(journal.cluster_id(name))
+
+
+def only_cluster(journal: Journal, name: str) -> str:
+    """Return the name given, or that of the only cluster in the store.
+
+    Raises `InvalidInput` where there are several to choose from.
+    """
+    if name:
+        return name
+    names = [claim.name for claim in journal.claims() if not claim.released]
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise NotFound("cluster", "", advice="there are none yet: kubisnap create NAME")
+    raise InvalidInput("CLUSTER", "which one?", advice=f"clusters: {', '.join(names)}")
+
+
+def read_manifest(path: Path) -> "Manifest":
+    """Read a cluster from a YAML file; files that it names are found beside it."""
+    from ..engine.domain.manifest import MAX_BYTES, load
+
+    def read(where: Path, field: str) -> str:
+        try:
+            with where.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+            return content.decode("utf-8")
+        except OSError as error:
+            raise InvalidInput(field, f"cannot read {where}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InvalidInput(field, f"{where} is not text in UTF-8") from error
+
+    return load(
+        read(path, "--file"),
+        name=str(path),
+        read_file=lambda name: read(path.parent / Path(name).expanduser(), ""),
+    )

@@ -1,0 +1,5 @@
+"""``python -m kubisnap``."""
+
+from .cli.app import main
+
+main()
