@@ -23,8 +23,8 @@ $(READY): pyproject.toml constraints.txt
 		uv pip install --quiet --python $(BIN)/python -c constraints.txt -e . --group dev; \
 	else \
 		$(PYTHON) -m venv .venv && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'pip>=25.1' && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . --group dev; \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt 'pip>=25.1' && \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e . --group dev; \
 	fi
 	@touch $(READY)
 
