@@ -4,17 +4,20 @@ Importing this module loads typer and the commands' signatures only; engine, clo
 imported by the command that runs.
 """
 
+import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from ..engine.errors import KubisnapError
-from . import exits, options
+from . import options
 from .commands import (
     apply,
     capture,
@@ -31,6 +34,7 @@ from .commands import (
     show,
     verify,
 )
+from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "Everyday": (
@@ -110,78 +114,87 @@ for group, commands in _GROUPS.items():
 
 def main() -> None:
     """Run the command line and exit."""
+    _prepare_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _prepare_streams() -> None:
+    """Open what the caller closed (``<&-``), and never fail for a sign that a screen cannot show."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - stays open
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status. No exception leaves this function."""
-    as_json = _wants_json(arguments)
     try:
         code = app(list(arguments), prog_name="kubisnap", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except KubisnapError as error:
-        print(exits.json_of(error) if as_json else exits.text_of(error), file=sys.stderr)
-        return exits.code_of(error)
-    except TyperException as error:
-        return _usage(error, as_json=as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        return _interrupted(as_json=as_json)
     except BrokenPipeError:
         # the reader went away (head, less): not our failure; keep the interpreter from complaining
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.CODES["failed"]
+        return CODES["failed"]
+    except KubisnapError as error:
+        return _tell(failure_of(error), arguments)
+    except TyperException as error:
+        return _tell(_usage(error), arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return _tell(_INTERRUPTED, arguments)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user
-        return _bug(error, as_json=as_json)
+        return _tell(_bug(error), arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _tell(failure: Failure, arguments: Sequence[str]) -> int:
+    """Print a failure on stderr and return its exit status."""
+    with suppress(OSError):  # nobody reads stderr: the status says it
+        print(failure.json() if _wants_json(arguments) else failure.text(), file=sys.stderr, flush=True)
+    return failure.code
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Look for ``-o json`` before anything is parsed, so that usage errors are JSON, too."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(
-        (option in {"-o", "--output"} and value == "json") or option in {"-ojson", "--output=json"}
-        for option, value in pairs
-    )
+    """Look for ``-o json`` and ``--progress jsonl``, so that usage errors are JSON, too."""
+    line = " ".join(arguments)
+    return re.search(r"(^| )(-o ?json|--output[ =]json|--progress[ =]jsonl)( |$)", line) is not None
 
 
-def _usage(error: TyperException, *, as_json: bool) -> int:
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    message = message.rstrip(".")
-    message = message[:1].lower() + message[1:]
+_INTERRUPTED = Failure(
+    "interrupted", "interrupted", "kubisnap log      what was recorded; kubisnap apply goes on from there"
+)
+_SUGGESTION = re.compile(r"[.;]? (?:Did you mean|\(Possible options:) (.+?)[?)]")
+
+
+def _usage(error: TyperException) -> Failure:
+    """Return what to tell of a command line that does not parse."""
     context: Any = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "kubisnap"
-    hint = f"{command} --help"
-    code = exits.CODES["usage"]
-    if not message:  # a bare `kubisnap` prints its help
-        print(context.get_help() if context is not None else "", file=sys.stderr)
-    elif as_json:
-        print(exits.exit_error(code, "usage", message, hint, {}), file=sys.stderr)
-    else:
-        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
-    return code
+    command = "kubisnap" if context is None else context.command_path
+    if isinstance(error, NoArgsIsHelpError):
+        return Failure("usage", "which command?", f"{command} --help")
+    message = error.format_message() if isinstance(error, ClickException) else str(error)
+    message = message.replace("Value error, ", "").replace(": Input should", ": it should").rstrip(".")
+    suggestion = _SUGGESTION.search(message)
+    hints = [f"{command} --help"]
+    if suggestion:
+        message = message[: suggestion.start()]
+        hints.insert(0, f"did you mean {suggestion[1]}?")
+    return Failure("usage", message[:1].lower() + message[1:], "\n".join(hints))
 
 
-def _interrupted(*, as_json: bool) -> int:
-    code = exits.CODES["interrupted"]
-    message = "interrupted"
-    hint = "kubisnap log      what was recorded; kubisnap apply goes on from there"
-    if as_json:
-        print(exits.exit_error(code, "interrupted", message, hint, {}), file=sys.stderr)
-    else:
-        print(f"\nerror: {message}\nhint: {hint}", file=sys.stderr)
-    return code
-
-
-def _bug(error: Exception, *, as_json: bool) -> int:
+def _bug(error: Exception) -> Failure:
     """Save a report without secrets and say where it is."""
     from .reports import save_report
 
-    code = exits.CODES["bug"]
-    place = save_report("".join(traceback.format_exception(error)))
-    message = f"this is a bug in kubisnap ({type(error).__name__}); what is known is in {place}"
-    hint = "kubisnap log      what was recorded before; nothing in the log is lost"
-    if as_json:
-        print(exits.exit_error(code, "bug", message, hint, {"report": place}), file=sys.stderr)
-    else:
-        print(f"error: {message}\nhint: {hint}", file=sys.stderr)
-    return code
+    try:
+        place = save_report("".join(traceback.format_exception(error)))
+        known = f"what is known is in {place}"
+    except OSError as problem:
+        place, known = "", f"and no report could be written: {problem.strerror}"
+    return Failure(
+        "bug",
+        f"this is a bug in kubisnap ({type(error).__name__}); {known}",
+        "kubisnap log      what was recorded before; nothing in the log is lost",
+        {"report": place},
+    )

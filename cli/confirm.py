@@ -1,9 +1,20 @@
 """Asking before something is changed: never without a terminal, the same flag everywhere."""
 
 import sys
+from dataclasses import dataclass
 
 from ..engine.errors import ConfirmationNeeded, Refused
 from .session import Session
+
+
+@dataclass(eq=False)
+class WrongName(ConfirmationNeeded):
+    """``--yes=NAME`` names another cluster than the one to delete. `action` is that other name."""
+
+    cluster: str = ""
+
+    def __str__(self) -> str:
+        return f"--yes={self.action} does not name the cluster to delete, {self.cluster}; nothing was changed"
 
 
 def confirm_change(session: Session, question: str, *, yes: bool) -> None:
@@ -12,19 +23,30 @@ def confirm_change(session: Session, question: str, *, yes: bool) -> None:
         return
     if not session.interactive:
         raise ConfirmationNeeded("this change")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
         raise Refused("declined; nothing was changed")
+
+
+def refuse_wrong_name(name: str, yes: str) -> None:
+    """Raise `WrongName` if ``--yes=NAME`` is given and is about something else."""
+    if yes not in {"", name}:
+        raise WrongName(yes, f"--yes={name}", name)
 
 
 def confirm_deletion(session: Session, name: str, *, yes: str) -> None:
     """Have the cluster's name typed. `yes` is the name given with ``--yes=NAME``."""
+    refuse_wrong_name(name, yes)
     if yes:
-        if yes != name:
-            raise ConfirmationNeeded(f"deleting {name}, not {yes},", f"--yes={name}")
         return
     if not session.interactive:
         raise ConfirmationNeeded(f"deleting {name}", f"--yes={name}")
-    print(f"Type the name of the cluster to delete it ({name}): ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip() != name:
+    if _answer(f"Type the name of the cluster to delete it ({name}): ") != name:
         raise Refused("that is not its name; nothing was changed")
+
+
+def _answer(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):  # Ctrl-D: what follows is to stand on a line of its own
+        print(file=sys.stderr)
+    return line.strip()

@@ -1,12 +1,16 @@
 """The one place where an error becomes text, JSON and an exit status.
 
-The codes are public and stable; a code that a script does not know means failure.
+The codes are public and stable; a code that a script does not know means failure. What is printed
+carries no secret: values of secret-looking variables are taken out, control characters are shown.
 """
 
 import json
+import os
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.errors import Fact, KubisnapError, OperationFailed
+from .render.style import counted, printable
 
 CODES: dict[str, int] = {
     "ok": 0,
@@ -27,36 +31,72 @@ CODES: dict[str, int] = {
 }
 
 
-def name_of(error: KubisnapError) -> str:
-    """Return the name of an error's exit code."""
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, for people and machines. `details` and the lines of `hint` are for people."""
+
+    name: str
+    message: str
+    hint: str = ""
+    facts: dict[str, Fact] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """Return the exit status."""
+        return CODES[self.name]
+
+    def text(self) -> str:
+        """Return the lines for stderr: what, what was done about it, what to type next."""
+        lines = [
+            f"error: {_lower(self.message)}",
+            *self.details,
+            *(f"hint: {line}" for line in self.hint.splitlines()),
+        ]
+        return "\n".join(_safe(line) for line in lines)
+
+    def json(self) -> str:
+        """Return the JSON twin of `text`: one ``exit_error`` document on one line."""
+        document: dict[str, Any] = {
+            "kubisnap": "1.0",
+            "type": "exit_error",
+            "code": self.code,
+            "name": self.name,
+            "message": self.message,
+            "hint": self.hint,
+            "facts": self.facts,
+        }
+        return _without_secrets(json.dumps(document, ensure_ascii=False))
+
+
+def failure_of(error: KubisnapError) -> Failure:
+    """Return what to tell of one of our own errors."""
+    return Failure(
+        name=_name(error),
+        message=str(error),
+        hint=error.hint,
+        facts=dict(error.facts),
+        details=tuple(_aftermath(error)) if isinstance(error, OperationFailed) else (),
+    )
+
+
+def _name(error: KubisnapError) -> str:
     if isinstance(error, OperationFailed):
-        return "partial" if error.partial else name_of(error.cause)
+        return "partial" if error.partial else _name(error.cause)
     return error.kind
 
 
-def code_of(error: KubisnapError) -> int:
-    """Return an error's exit status."""
-    return CODES[name_of(error)]
-
-
-def text_of(error: KubisnapError) -> str:
-    """Return the lines for stderr: what, what was done about it, what to type next."""
-    lines = [f"error: {_lower(str(error))}"]
-    if isinstance(error, OperationFailed):
-        lines += _aftermath(error)
-    lines += [f"hint: {line}" for line in error.hint.splitlines()]
-    return "\n".join(lines)
-
-
 def _aftermath(error: OperationFailed) -> list[str]:
+    """Say what became of the changes that were made before the failure."""
     if error.left:
-        return [
-            f"  rolled back {error.rolled_back}; could not remove:",
-            *(f"    {item}" for item in error.left),
-        ]
+        undone = counted(error.rolled_back, "change")
+        return [f"  rolled back {undone}; could not remove:", *(f"    {item}" for item in error.left)]
     if error.done:
-        return [f"  {error.done} steps stay done; nothing that they removed can be brought back"]
-    return [f"  rolled back: {error.rolled_back} made by #{error.operation} are gone, the rest is as before"]
+        stay = "stays" if error.done == 1 else "stay"
+        return [f"  {counted(error.done, 'step')} {stay} done: what was deleted cannot be brought back"]
+    if not error.rolled_back:
+        return ["  nothing had been made; everything is as before"]
+    return [f"  rolled back {counted(error.rolled_back, 'change')}; everything is as before"]
 
 
 def _lower(sentence: str) -> str:
@@ -65,20 +105,11 @@ def _lower(sentence: str) -> str:
     return sentence if any(letter.isupper() for letter in first[1:]) else sentence[:1].lower() + sentence[1:]
 
 
-def json_of(error: KubisnapError) -> str:
-    """Return the JSON twin of `text_of`, one line."""
-    return exit_error(code_of(error), name_of(error), str(error), error.hint, dict(error.facts))
+def _safe(line: str) -> str:
+    return printable(_without_secrets(line))
 
 
-def exit_error(code: int, name: str, message: str, hint: str, facts: dict[str, Fact]) -> str:
-    """Return one ``exit_error`` document."""
-    document: dict[str, Any] = {
-        "kubisnap": "1.0",
-        "type": "exit_error",
-        "code": code,
-        "name": name,
-        "message": message,
-        "hint": hint,
-        "facts": facts,
-    }
-    return json.dumps(document, ensure_ascii=False)
+def _without_secrets(text: str) -> str:
+    from .reports import redacted
+
+    return redacted(text, os.environ)

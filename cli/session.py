@@ -33,8 +33,10 @@ class Session:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody can be asked."""
-        return not self.no_input and not os.environ.get("CI") and sys.stdin.isatty() and sys.stderr.isatty()
+        """Whether somebody can be asked: there is a terminal, and stderr is not for a machine."""
+        if self.no_input or os.environ.get("CI") or self.progress == "jsonl":
+            return False
+        return sys.stdin.isatty() and sys.stderr.isatty()
 
     def colored(self, stream: Any) -> bool:
         """Whether a stream gets colour: the flag, then NO_COLOR, FORCE_COLOR, then whether it is a screen."""
@@ -54,9 +56,13 @@ class Session:
             print(text, flush=True)
 
     def tell(self, text: str) -> None:
-        """Print something for people on stderr, unless they asked for quiet."""
-        if not self.quiet and not self.json and text:
-            print(text, file=sys.stderr, flush=True)
+        """Print something for people on stderr, unless they asked for quiet or machines listen."""
+        if not self.quiet and not self.json and self.progress != "jsonl":
+            self.show(text)
+
+    def show(self, text: str) -> None:
+        """Print something on stderr that must be seen: what a question is about."""
+        print(text, file=sys.stderr, flush=True)
 
     def next(self, command: str) -> None:
         """Say the one next thing to type."""

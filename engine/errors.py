@@ -32,6 +32,7 @@ JSON and an exit status, in one place.
     │   ├── Unavailable
     │   ├── TimedOut
     │   └── Rejected
+    │       └── KeptByCloud
     ├── OperationFailed         an operation ended otherwise than intended; says what was undone
     └── Interrupted             Ctrl-C
 """
@@ -540,6 +541,14 @@ class TimedOut(CloudError):
 @dataclass(eq=False)
 class Rejected(CloudError):
     """The request is wrong and will stay so (400, 422)."""
+
+
+@dataclass(eq=False)
+class KeptByCloud(Rejected):
+    """The cloud never gives this up, and nobody can make it: a region's default network, say.
+
+    Whoever deletes lets go of it instead of failing for ever.
+    """
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from ...engine.errors import (
     CloudError,
     Conflict,
     Denied,
+    KeptByCloud,
     QuotaExceeded,
     RateLimited,
     Rejected,
@@ -131,7 +132,7 @@ def _forbidden(facts: Facts, method: str) -> CloudError:
     """Tell the 403s apart: besides missing scopes it means limits, VPCs in use and balancers at work."""
     message = facts[1]
     if method == "DELETE" and _DEFAULT_VPC.search(message):
-        return Rejected(*facts)  # DigitalOcean never deletes a region's default VPC, so waiting is no use
+        return KeptByCloud(*facts)  # DigitalOcean never deletes a region's default VPC, so waiting is no use
     if method != "GET" and _BUSY.search(message):
         return Conflict(*facts)
     if method == "DELETE" and _IN_USE.search(message):

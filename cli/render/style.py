@@ -19,6 +19,15 @@ def printable(text: str) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "server"), counted(0, "server")
+    ('1 server', '0 servers')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
     """Return left-aligned columns, two spaces apart, nothing after the last."""
     lines = [list(header), *map(list, rows)] if header else [list(row) for row in rows]

@@ -17,9 +17,10 @@ from kubisnap.engine.errors import ArchiveError, CorruptArchive, UnsupportedArch
 from kubisnap.engine.journal.codec import StoredRow
 
 times = st.integers(0, 253_402_300_799_999_999)
-labels = st.text(min_size=1, max_size=63).filter(str.isprintable)
+printable = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+labels = st.text(printable, min_size=1, max_size=63)
 logs = st.lists(
-    st.tuples(st.text(min_size=1, max_size=100).filter(str.isprintable), st.binary(max_size=200)),
+    st.tuples(st.text(printable, min_size=1, max_size=100), st.binary(max_size=200)),
     min_size=1,
     max_size=60,
 ).map(lambda events: tuple(StoredRow(n, *event) for n, event in enumerate(events, 1)))

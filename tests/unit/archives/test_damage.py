@@ -84,6 +84,14 @@ def test_anything_after_the_end_is_found(archive: bytes) -> None:
         assert error.offset == len(archive)
 
 
+@pytest.mark.parametrize("length", [65_537, 2**32 - 1])
+def test_a_header_longer_than_any_may_be_is_not_read(length: int) -> None:
+    source = io.BytesIO(struct.pack("<8sHHI", b"\x89KSN\r\n\x1a\n", 1, 0, length) + bytes(70_000))
+    with pytest.raises(CorruptArchive, match="the header claims to be larger"):
+        read_snapshot(source, name="x")
+    assert source.tell() == 16
+
+
 @pytest.mark.parametrize("place", [8, 9, 10, 11])
 def test_a_flipped_bit_in_the_version_is_damage_and_not_a_newer_format(archive: bytes, place: int) -> None:
     for bit in range(8):

@@ -48,10 +48,29 @@ def test_only_the_owner_may_read_it_and_nothing_else_is_left(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_name_that_is_taken_is_refused(path: Path, header: SnapshotHeader, rows: Rows) -> None:
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_is_told(
+    path: Path, header: SnapshotHeader, rows: Rows, archive: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[bool, int, bool]] = []
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        folder = stat.S_ISDIR(status.st_mode)
+        flushed.append((folder, 0 if folder else status.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    save_snapshot(path, header, rows)
+    assert flushed == [(False, len(archive), False), (True, 0, True)]
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_written(
+    path: Path, header: SnapshotHeader, rows: Rows
+) -> None:
     path.write_text("mine")
+    log = iter(rows)
     with pytest.raises(InvalidInput) as caught:
-        save_snapshot(path, header, rows)
+        save_snapshot(path, header, log)
+    assert next(log) == rows[0]
     assert caught.value.field == "--out"
     assert path.read_text() == "mine"
     assert list(path.parent.iterdir()) == [path]

@@ -76,6 +76,8 @@ def test_a_frame_that_needs_a_large_window_is_refused() -> None:
 def test_a_length_above_the_limit_is_refused_before_the_frame_is_looked_at() -> None:
     with pytest.raises(Malformed, match="larger than any may be"):
         frames.decompress(b"", 8 * MIB + 1)
+    with pytest.raises(Malformed, match="larger than any may be"):
+        frames.decompress(bytes(8 * MIB + 64 * 1024 + 1), len(RAW))
 
 
 def test_every_flipped_bit_of_a_frame_is_found_or_harmless() -> None:

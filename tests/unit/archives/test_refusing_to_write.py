@@ -1,6 +1,7 @@
 """Nothing is written that would not be read."""
 
 import io
+from itertools import count
 
 import msgspec
 import pytest
@@ -40,10 +41,10 @@ def test_a_header_that_no_reader_would_take_is_refused(
     assert sink.getvalue() == b""
 
 
-@pytest.mark.parametrize("count", [0, 1_000_001])
-def test_a_snapshot_has_at_least_one_event_and_at_most_a_million(header: SnapshotHeader, count: int) -> None:
+@pytest.mark.parametrize("events", [0, 1_000_001])
+def test_a_snapshot_has_at_least_one_event_and_at_most_a_million(header: SnapshotHeader, events: int) -> None:
     with pytest.raises(ArchiveUnwritable):
-        write_snapshot(io.BytesIO(), msgspec.structs.replace(header, position=count, events=count), ())
+        write_snapshot(io.BytesIO(), msgspec.structs.replace(header, position=events, events=events), ())
 
 
 @pytest.mark.parametrize("versions", [(2, 3, 4, 5, 6), (1, 2, 4, 5, 6), (1, 2, 2, 3, 4), (1, 3, 2, 4, 5)])
@@ -54,10 +55,20 @@ def test_rows_with_a_gap_a_repetition_or_another_order_are_refused(
         write_snapshot(io.BytesIO(), header, [StoredRow(n, "kind", b"") for n in versions])
 
 
-@pytest.mark.parametrize("count", [4, 6])
-def test_more_or_fewer_rows_than_the_header_counts_are_refused(header: SnapshotHeader, count: int) -> None:
+@pytest.mark.parametrize("given", [4, 6])
+def test_more_or_fewer_rows_than_the_header_counts_are_refused(header: SnapshotHeader, given: int) -> None:
     with pytest.raises(ArchiveUnwritable, match="the header counts"):
-        write_snapshot(io.BytesIO(), header, [StoredRow(n, "kind", b"") for n in range(1, count + 1)])
+        write_snapshot(io.BytesIO(), header, [StoredRow(n, "kind", b"") for n in range(1, given + 1)])
+
+
+def test_rows_without_end_are_not_followed_far(
+    header: SnapshotHeader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BLOCK_ROWS", 2)
+    log = (StoredRow(n, "kind", b"") for n in count(1))
+    with pytest.raises(ArchiveUnwritable, match="more than the 5 events"):
+        write_snapshot(io.BytesIO(), header, log)
+    assert next(log).version < 10
 
 
 @pytest.mark.parametrize("tag", ["", "x" * 101, "bell\a", "half\udfff"])

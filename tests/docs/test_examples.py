@@ -1,0 +1,102 @@
+"""What the documents show is run: YAML is loaded, Python is executed, commands are typed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+from kubisnap.engine.domain.manifest import load
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKENS = {"first": "simulated-token-of-the-first-account", "second": "simulated-token-of-the-second-account"}
+
+
+def blocks(document: str, language: str, marker: str = "") -> list[str]:
+    """Return the code blocks of a language, after a marking comment if one is named."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    lead = rf"<!-- {re.escape(marker)} -->\n" if marker else ""
+    return re.findall(rf"{lead}```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def scratch_environment(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "KUBISNAP_SANDBOX_LATENCY": "0",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def type_in(commands: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run the commands in one shell that stops at the first failure; return what it printed."""
+    script = "set -eu\n" + "\n".join(commands)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def commands_in(block: str) -> list[str]:
+    # the checkout's own .venv is on PATH here already
+    return [line[2:] for line in block.splitlines() if line.startswith("$ ") and "$PWD/.venv" not in line]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/cluster-yaml.md"])
+def test_every_cluster_that_the_documents_show_can_be_loaded(document: str) -> None:
+    found = blocks(document, "yaml")
+
+    assert found
+    for text in found:
+        assert load(text, name=document, read_file=str).spec.name == "shop"
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/library.md"])
+def test_the_python_that_the_documents_show_runs(document: str, tmp_path: Path) -> None:
+    for number, text in enumerate(blocks(document, "python")):
+        script = tmp_path / f"example{number}.py"
+        script.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(script)],
+            cwd=tmp_path,
+            env=scratch_environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_first_minute_of_the_readme_works_as_typed(tmp_path: Path) -> None:
+    [block] = blocks("README.md", "console", "try")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    assert "#1 create web" in printed
+    assert "workers 2→4" in printed
+    assert "web-eu" in printed
+
+
+def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:
+    [block] = blocks("README.md", "console", "try: digitalocean")
+
+    with DigitalOceanSimulator(accounts=TOKENS, boot_seconds=0, action_seconds=0) as simulator:
+        commands = [line.replace("http://127.0.0.1:8765/v2/", simulator.url) for line in commands_in(block)]
+        printed = type_in(commands, tmp_path, scratch_environment(tmp_path))
+        first, second = simulator.inventory("first"), simulator.inventory("second")
+
+    assert first["droplets"] == second["droplets"] == 5
+    assert "web-sim" in printed
