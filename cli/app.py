@@ -10,14 +10,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Annotated, Any
+from contextlib import redirect_stdout, suppress
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from ..engine.errors import KubisnapError
-from . import options
+from . import helping, options
 from .commands import (
     apply,
     capture,
@@ -60,8 +60,8 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
 
 app = typer.Typer(
     name="kubisnap",
+    cls=helping.Group,
     help="The state of your Kubernetes clusters as an event log: declare, apply, capture, restore.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -107,9 +107,7 @@ def _globals(
 
 for group, commands in _GROUPS.items():
     for command_name, function in commands:
-        app.command(command_name, rich_help_panel=group, no_args_is_help=False)(
-            options.with_session(function)
-        )
+        app.command(command_name, cls=helping.Command, rich_help_panel=group)(options.with_session(function))
 
 
 def main() -> None:
@@ -130,22 +128,32 @@ def _prepare_streams() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status. No exception leaves this function."""
+    if not arguments:  # a bare `kubisnap` shows what there is, and is a mistake all the same
+        with redirect_stdout(sys.stderr):
+            run(["--help"])
+        return CODES["usage"]
     try:
         code = app(list(arguments), prog_name="kubisnap", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, options.ReaderGone):
         # the reader went away (head, less): not our failure; keep the interpreter from complaining
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CODES["failed"]
-    except KubisnapError as error:
-        return _tell(failure_of(error), arguments)
-    except TyperException as error:
-        return _tell(_usage(error), arguments)
-    except (KeyboardInterrupt, typer.Abort):
-        return _tell(_INTERRUPTED, arguments)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback reaches a user
-        return _tell(_bug(error), arguments)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
+        return _tell(_failure(error, arguments), arguments)
     return code if isinstance(code, int) else 0
+
+
+def _failure(error: BaseException, arguments: Sequence[str]) -> Failure:
+    match error:
+        case KubisnapError():
+            return failure_of(error)
+        case TyperException():
+            return _usage(error, arguments)
+        case KeyboardInterrupt() | options.Stopped() | typer.Abort():
+            return _INTERRUPTED
+        case _:
+            return _bug(error)
 
 
 def _tell(failure: Failure, arguments: Sequence[str]) -> int:
@@ -164,17 +172,21 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 _INTERRUPTED = Failure(
     "interrupted", "interrupted", "kubisnap log      what was recorded; kubisnap apply goes on from there"
 )
+_CLUMSY = (
+    ("Value error, ", ""),
+    (": Input should", ": it should"),
+    (", unable to parse string as an integer", ""),
+)
 _SUGGESTION = re.compile(r"[.;]? (?:Did you mean|\(Possible options:) (.+?)[?)]")
 
 
-def _usage(error: TyperException) -> Failure:
+def _usage(error: TyperException, arguments: Sequence[str]) -> Failure:
     """Return what to tell of a command line that does not parse."""
-    context: Any = getattr(error, "ctx", None)
-    command = "kubisnap" if context is None else context.command_path
-    if isinstance(error, NoArgsIsHelpError):
-        return Failure("usage", "which command?", f"{command} --help")
-    message = error.format_message() if isinstance(error, ClickException) else str(error)
-    message = message.replace("Value error, ", "").replace(": Input should", ": it should").rstrip(".")
+    names = {name for commands in _GROUPS.values() for name, _ in commands}
+    command = " ".join(["kubisnap", *[word for word in arguments if word in names][:1]])
+    message = error.format_message().rstrip(".")
+    for clumsy, plain in _CLUMSY:
+        message = message.replace(clumsy, plain)
     suggestion = _SUGGESTION.search(message)
     hints = [f"{command} --help"]
     if suggestion:
@@ -183,7 +195,7 @@ def _usage(error: TyperException) -> Failure:
     return Failure("usage", message[:1].lower() + message[1:], "\n".join(hints))
 
 
-def _bug(error: Exception) -> Failure:
+def _bug(error: BaseException) -> Failure:
     """Save a report without secrets and say where it is."""
     from .reports import save_report
 

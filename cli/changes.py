@@ -1,20 +1,44 @@
 """What `create`, `apply`, `scale`, `restore` and `delete` have in common: show, ask, run, tell."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+import msgspec
+
 from ..engine.domain.events import OperationKind
+from ..engine.domain.model import ClusterSpec
 from ..engine.errors import InvalidInput
 from ..engine.journal.log import Journal
 from ..engine.operations.changing import Prepared, carry_out, refuse_over_budget
 from ..engine.operations.context import Context
+from ..engine.operations.execution import Result
 from ..engine.ports import Cloud
+from . import wiring
 from .confirm import confirm_change
 from .render.plans import counts_of, plan_document, plan_text
 from .render.style import duration
 from .session import Session
+
+_POOL = re.compile(r"pools\[(\d+)\]\.?")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What kind of change it is, and what its options say.
+
+    `budget` is as typed; `confirm` replaces the ``[y/N]`` question.
+    """
+
+    kind: str
+    summary: str = ""
+    budget: str = ""
+    yes: bool = False
+    dry_run: bool = False
+    confirm: Callable[[], None] | None = None
 
 
 def budget_of(text: str) -> Decimal | None:
@@ -38,62 +62,81 @@ def show_plan(session: Session, prepared: Prepared, *, exit_code: bool = False) 
 
 def change(
     session: Session,
-    journal: Journal,
     cloud: Cloud,
     prepared: Prepared,
     context: Context,
+    what: Change,
     *,
-    kind: OperationKind,
-    summary: str,
-    yes: bool,
-    budget: str = "",
-    dry_run: bool = False,
-    confirm: Callable[[], None] | None = None,
-    before: Callable[[], None] | None = None,
+    before: Callable[[Journal], None] | None = None,
 ) -> bool:
     """Show what was prepared, ask, carry it out and say how it went; return whether it ran.
 
-    `confirm` replaces the question, `before` runs between the yes and the first change.
+    The store is not made, and nothing is written anywhere, before the yes; `before` runs between
+    the yes and the first change.
     """
-    refuse_over_budget(prepared, budget_of(budget))
-    if dry_run:
+    refuse_over_budget(prepared, budget_of(what.budget))
+    if what.dry_run:
         show_plan(session, prepared)
         return False
     if prepared.empty:
         session.result(
             f"{prepared.name}: nothing to do, what is declared is there.",
-            "Operation",
-            {"cluster": prepared.name, "operation": None, "outcome": "nothing-to-do"},
+            "Change",
+            {"cluster": prepared.name, "cluster_id": prepared.cluster_id, "outcome": "nothing-to-do"},
         )
         return False
-    session.tell(plan_text(prepared, color=session.colored(sys.stderr)))
-    session.tell("")
-    if confirm is not None:
-        confirm()
+    _show_and_ask(session, prepared, what)
+    with wiring.journal(session, create=True) as journal:
+        if before is not None:
+            before(journal)  # what it recorded is ours: the log did not move behind anybody's back
+            prepared = msgspec.structs.replace(prepared, position=prepared.state.position)
+        result = carry_out(
+            journal, cloud, prepared, context, kind=OperationKind(what.kind), summary=what.summary
+        )
+    _tell(session, prepared, what, result)
+    return True
+
+
+def _show_and_ask(session: Session, prepared: Prepared, what: Change) -> None:
+    """Show the plan on stderr, and ask unless the yes was given. Nobody is asked about what was not shown."""
+    asking = session.interactive and not what.yes
+    show = session.show if asking else session.tell
+    show(f"{plan_text(prepared, color=session.colored(sys.stderr))}\n")
+    if what.confirm is not None:
+        what.confirm()
     else:
-        confirm_change(session, f"Apply to {prepared.name}?", yes=yes)
-    if before is not None:
-        before()
-    result = carry_out(journal, cloud, prepared, context, kind=kind, summary=summary)
-    counts = counts_of(prepared)
-    text = f"#{result.operation} {kind} {prepared.name}"
-    text += f" {summary}" if summary else ""
+        confirm_change(session, f"Apply to {prepared.name}?", yes=what.yes)
+
+
+def _tell(session: Session, prepared: Prepared, what: Change, result: Result) -> None:
+    text = " ".join(part for part in (f"#{result.operation}", what.kind, prepared.name, what.summary) if part)
     session.result(
         f"{text} · {duration(result.seconds)}",
-        "Operation",
+        "Change",
         {
             "cluster": prepared.name,
             "cluster_id": prepared.cluster_id,
-            "operation": result.operation,
-            "kind": kind.value,
-            "summary": summary,
             "outcome": result.outcome.value,
+            "operation": result.operation,
+            "operation_kind": what.kind,
+            "summary": what.summary,
             "steps": result.done,
-            "counts": counts,
+            "counts": counts_of(prepared),
             "seconds": round(result.seconds, 3),
         },
     )
-    return True
+
+
+def in_options(error: InvalidInput, *, spec: ClusterSpec, options: Mapping[str, str]) -> InvalidInput:
+    """Return the error in the words of the command line: an option, or a pool's name, for the field."""
+    if error.field in options:
+        return InvalidInput(options[error.field], error.problem, error.where, error.advice)
+    match = _POOL.match(error.field)
+    if match is None or int(match[1]) >= len(spec.pools):
+        return error
+    field = f"pool {spec.pools[int(match[1])].name}"
+    rest = error.field[match.end() :]
+    return InvalidInput(f"{field}: {rest}" if rest else field, error.problem, error.where, error.advice)
 
 
 def opened(cloud: Cloud) -> "closing[Cloud]":

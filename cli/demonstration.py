@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -20,7 +19,7 @@ from ..archives import open_snapshot, read_snapshot
 from ..engine.domain.model import ClusterSpec, neutral
 from ..engine.journal.log import open_journal
 from ..engine.operations.snapshots import unpack
-from .render.style import duration, paint, size
+from .render.style import counted, duration, paint, size
 from .session import Session
 
 _TOKENS = {"first": "simulated-token-of-the-first-account", "second": "simulated-token-of-the-second-account"}
@@ -124,7 +123,7 @@ def _play(stage: _Stage) -> bool:
     stage.say(f"before: {_counts(before)}")
     stage.say(f"after:  {_counts(stage.simulator.inventory('first'))}")
 
-    stage.scene("Restore it from the file alone: second account, other region, empty store")
+    stage.scene("Restore it from the file alone: another account, region and store")
     stage.run(
         'kubisnap restore web.ksnap --as web-eu --on digitalocean:fra1 -m "first account lost" --yes',
         account="second",
@@ -148,16 +147,26 @@ def _play(stage: _Stage) -> bool:
 
 
 def _counts(inventory: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(inventory.items()) if count) or "nothing"
+    kinds = {"ssh_keys": "SSH key", "vpcs": "network"}
+    return (
+        ", ".join(
+            counted(count, kinds.get(kind, kind.removesuffix("s").replace("_", " ")))
+            for kind, count in sorted(inventory.items())
+            if count
+        )
+        or "nothing"
+    )
 
 
-def _parts(spec: ClusterSpec) -> Counter[str]:
-    counts = Counter({f"servers in pool {pool.name}": pool.count for pool in spec.pools})
-    counts["network"] = 1
-    counts["firewalls"] = len(spec.firewalls)
-    counts["firewall rules"] = sum(len(firewall.allow) for firewall in spec.firewalls)
-    counts["SSH keys"] = len(spec.ssh_keys)
-    return counts
+def _parts(spec: ClusterSpec) -> list[str]:
+    """Say what a cluster consists of."""
+    rules = sum(len(firewall.allow) for firewall in spec.firewalls)
+    return [
+        *(f"{counted(pool.count, 'server')} in pool {pool.name}" for pool in spec.pools),
+        "1 network",
+        f"{counted(len(spec.firewalls), 'firewall')} with {counted(rules, 'rule')}",
+        counted(len(spec.ssh_keys), "SSH key"),
+    ]
 
 
 def _compare(stage: _Stage) -> bool:
@@ -178,8 +187,7 @@ def _compare(stage: _Stage) -> bool:
             place = f"{spec.placement.cloud}/{spec.placement.region}"
             verdict = "equal" if same else "DIFFERENT"
             stage.say(f"web (captured)  =  {name} on {place}: {verdict}")
-    for what, count in _parts(captured).items():
-        stage.say(f"  {count:3d} {what}")
+    stage.say("\n".join(f"  {part}" for part in _parts(captured)))
     stage.say(f"second account now: {_counts(stage.simulator.inventory('second'))}")
     stage.say(
         f"the archive: {archive.name}, {size(archive.stat().st_size)}, "

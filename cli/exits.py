@@ -95,8 +95,8 @@ def _aftermath(error: OperationFailed) -> list[str]:
         stay = "stays" if error.done == 1 else "stay"
         return [f"  {counted(error.done, 'step')} {stay} done: what was deleted cannot be brought back"]
     if not error.rolled_back:
-        return ["  nothing had been made; everything is as before"]
-    return [f"  rolled back {counted(error.rolled_back, 'change')}; everything is as before"]
+        return ["  nothing had been made; everything at the cloud is as before"]
+    return [f"  rolled back {counted(error.rolled_back, 'change')}; everything at the cloud is as before"]
 
 
 def _lower(sentence: str) -> str:

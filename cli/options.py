@@ -1,6 +1,6 @@
 """The global options, accepted before and after the command's name alike.
 
-`Commands.add` gives each command the global options in its signature, so that `--help` shows them
+`with_session` gives each command the global options in its signature, so that `--help` shows them
 and the parser knows them, and hands the command one `Session` instead.
 """
 
@@ -39,30 +39,33 @@ class ColorWhen(StrEnum):
     NEVER = "never"
 
 
-_PANEL = "Global options"
+PANEL = "Global options"
 
 Store = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", help="The event store: sqlite:///PATH.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The event store: sqlite:///PATH, or KUBISNAP_STORE.",
+        rich_help_panel=PANEL,
+    ),
 ]
 Output = Annotated[
     OutputFormat | None,
-    typer.Option("--output", "-o", help="What stdout carries.", rich_help_panel=_PANEL),
+    typer.Option("--output", "-o", help="What stdout carries.", rich_help_panel=PANEL),
 ]
 Quiet = Annotated[
-    bool | None, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel=_PANEL)
+    bool | None, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel=PANEL)
 ]
-Color = Annotated[ColorWhen | None, typer.Option("--color", help="Colour.", rich_help_panel=_PANEL)]
+Color = Annotated[ColorWhen | None, typer.Option("--color", help="Colour.", rich_help_panel=PANEL)]
 NoInput = Annotated[
-    bool | None, typer.Option("--no-input", help="Never ask; fail instead.", rich_help_panel=_PANEL)
+    bool | None, typer.Option("--no-input", help="Never ask; fail instead.", rich_help_panel=PANEL)
 ]
 Progress = Annotated[
     ProgressFormat | None,
-    typer.Option("--progress", help="How stderr tells of the steps.", rich_help_panel=_PANEL),
+    typer.Option("--progress", help="How stderr tells of the steps.", rich_help_panel=PANEL),
 ]
-Utc = Annotated[
-    bool | None, typer.Option("--utc", help="Absolute UTC times in text.", rich_help_panel=_PANEL)
-]
+Utc = Annotated[bool | None, typer.Option("--utc", help="Absolute UTC times in text.", rich_help_panel=PANEL)]
 
 GLOBALS: dict[str, Any] = {
     "store": Store,
@@ -74,17 +77,58 @@ GLOBALS: dict[str, Any] = {
     "utc": Utc,
 }
 
-Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="The cluster's name.", show_default=False)]
-Message = Annotated[str, typer.Option("--message", "-m", help="Why; kept in the log.", show_default=False)]
+
+def clusters_in_store(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a cluster from the store. Asks no cloud; an error completes nothing."""
+    parents = [context for context in (ctx, ctx.parent) if context is not None]
+    url = next((found for context in parents if (found := context.params.get("store"))), None)
+    try:
+        from . import wiring
+
+        with wiring.journal(Session(store=url or os.environ.get("KUBISNAP_STORE", ""))) as journal:
+            names = [claim.name for claim in journal.claims() if not claim.released]
+    except Exception:  # noqa: BLE001 - whatever it is, it has no place in the middle of a command line
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Cluster = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLUSTER", help="The cluster's name.", show_default=False, autocompletion=clusters_in_store
+    ),
+]
+AnyCluster = Annotated[
+    str,
+    typer.Argument(
+        metavar="[CLUSTER]",
+        help="The cluster.",
+        show_default="the only one",
+        autocompletion=clusters_in_store,
+    ),
+]
+Message = Annotated[
+    str, typer.Option("--message", "-m", metavar="TEXT", help="Why; kept in the log.", show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing things.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
-Parallel = Annotated[int, typer.Option("--parallel", min=1, max=256, help="How many calls at a time.")]
+Parallel = Annotated[
+    int, typer.Option("--parallel", metavar="N", min=1, max=256, help="How many calls at a time.")
+]
 Budget = Annotated[
     str,
     typer.Option(
         "--budget", metavar="USD", help="Refuse a cluster that costs more a month.", show_default=False
     ),
 ]
+
+
+class Stopped(Exception):
+    """Ctrl-C. Typer ends quietly on a KeyboardInterrupt; this one gets told."""
+
+
+class ReaderGone(Exception):
+    """Nobody reads stdout any more (``| head``). Typer leaves by `SystemExit` on a BrokenPipeError."""
 
 
 def session_from(before: dict[str, Any], after: dict[str, Any]) -> Session:
@@ -116,7 +160,12 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(*, ctx: typer.Context, **values: Any) -> None:
         after = {name: values.pop(name) for name in GLOBALS}
-        command(session_from(ctx.obj or {}, after), **values)
+        try:
+            command(session_from(ctx.obj or {}, after), **values)
+        except KeyboardInterrupt as error:
+            raise Stopped from error
+        except BrokenPipeError as error:
+            raise ReaderGone from error
 
     keyword = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in own]
     run.__signature__ = inspect.Signature([context, *keyword, *shared])  # type: ignore[attr-defined]

@@ -121,8 +121,20 @@ def only_cluster(journal: Journal, name: str) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise NotFound("cluster", "", advice="there are none yet: kubisnap create NAME")
+        raise NoClusters("clusters", journal.url)
     raise InvalidInput("CLUSTER", "which one?", advice=f"clusters: {', '.join(names)}")
+
+
+class NoClusters(NotFound):
+    """A store without clusters, where the only one was asked for. `name` is the store's address."""
+
+    def __str__(self) -> str:
+        return f"there are no clusters in {self.name}"
+
+    @property
+    def hint(self) -> str:
+        """Say how to make one."""
+        return "kubisnap create NAME --cloud CLOUD"
 
 
 def read_manifest(path: Path) -> "Manifest":

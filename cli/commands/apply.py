@@ -1,5 +1,6 @@
 """``kubisnap apply``."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
 
 def apply(
     session: Session,
-    cluster: Annotated[
-        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="the only one")
-    ] = "",
+    cluster: options.AnyCluster = "",
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Declare what this cluster.yaml says first.")
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Declare what this cluster.yaml says first."),
     ] = None,
     budget: options.Budget = "",
     message: options.Message = "",
@@ -36,28 +36,17 @@ def apply(
 
     Examples:
       kubisnap apply web --yes
-
       kubisnap apply -f cluster.yaml -m "open port 443" --yes
     """
-    from ...engine.domain.events import OperationKind
     from .. import changes, wiring
 
     context = wiring.context(session, message=message, parallel=parallel)
-    with wiring.journal(session) as existing:
-        opened, prepared = prepare(existing, context, cluster, file)
-    with changes.opened(opened), wiring.journal(session, create=not dry_run) as journal:
-        changes.change(
-            session,
-            journal,
-            opened,
-            prepared,
-            context,
-            kind=OperationKind.APPLY,
-            summary="" if file is None else file.name,
-            yes=yes,
-            budget=budget,
-            dry_run=dry_run,
-        )
+    with wiring.journal(session) as journal:
+        opened, prepared = prepare(journal, context, cluster, file)
+    summary = "" if file is None else file.name
+    what = changes.Change(kind="apply", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
+    with changes.opened(opened):
+        changes.change(session, opened, prepared, context, what)
 
 
 def prepare(
@@ -73,23 +62,20 @@ def prepare(
     if manifest is not None and cluster not in {"", name}:
         raise InvalidInput("name", f"the file calls it {name!r}, the command {cluster!r}", str(file))
     claim = journal.claim_of(name)
-    if manifest is not None and (claim is None or claim.released):
-        cloud = wiring.cloud(manifest.spec.placement.cloud, field="cloud")
-    else:
-        state = wiring.load_state(journal, name)
-        cloud = wiring.cloud_of(state)
-    try:
-        if manifest is not None and (claim is None or claim.released):
-            return cloud, prepare_create(journal, cloud, manifest.spec, context)
-        return cloud, prepare_change(
-            cloud,
-            wiring.load_state(journal, name),
-            context,
-            spec=None if manifest is None else manifest.spec,
-        )
-    except InvalidInput as error:
-        cloud.close()
-        raise (error if manifest is None else manifest.place(error)) from error
-    except BaseException:
-        cloud.close()
-        raise
+    new = manifest is not None and (claim is None or claim.released)
+    with ExitStack() as stack:
+        try:
+            if manifest is not None and new:
+                cloud = wiring.cloud(manifest.spec.placement.cloud, field="cloud")
+                stack.callback(cloud.close)
+                prepared = prepare_create(journal, cloud, manifest.spec, context)
+            else:
+                state = wiring.load_state(journal, name)
+                spec = None if manifest is None else manifest.spec
+                cloud = wiring.cloud_of(state)
+                stack.callback(cloud.close)
+                prepared = prepare_change(cloud, state, context, spec=spec)
+        except InvalidInput as error:
+            raise (error if manifest is None else manifest.place(error)) from error
+        stack.pop_all()
+    return cloud, prepared

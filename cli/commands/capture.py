@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 def capture(
     session: Session,
-    cluster: Annotated[
-        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="the only one")
-    ] = "",
+    cluster: options.AnyCluster = "",
     out: Annotated[
         str, typer.Option("--out", metavar="FILE", help="The archive to write; - is stdout.")
     ] = "",
@@ -30,14 +28,13 @@ def capture(
 
     Examples:
       kubisnap capture web --out web.ksnap
-
       kubisnap capture web --out web-before.ksnap -m "before the upgrade"
     """
     from ...engine.errors import InvalidInput
     from ...engine.operations.snapshots import capture as capture_log
     from .. import wiring
     from ..archiving import to_file, to_stdout
-    from ..render.style import size
+    from ..render.style import counted, size
 
     if not out:
         raise InvalidInput("--out", "where to?", advice=f"--out {cluster or 'CLUSTER'}.ksnap")
@@ -52,8 +49,8 @@ def capture(
         name = wiring.only_cluster(journal, cluster)
         done = capture_log(journal, wiring.load_state(journal, name), context, write)
     text = (
-        f"#{done.operation} capture {name} · {done.events} events · {size(done.written.size)} · "
-        f"{done.written.digest[:19]} · {out}, verified"
+        f"#{done.operation} capture {name} · {counted(done.events, 'event')} · {size(done.written.size)} · "
+        f"{done.written.digest[:19]} · {'to stdout' if out == '-' else f'{out}, verified'}"
     )
     if out == "-":
         session.tell(text)

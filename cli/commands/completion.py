@@ -18,13 +18,12 @@ class Shell(StrEnum):
 
 def completion(
     session: Session,
-    shell: Annotated[Shell, typer.Argument(help="The shell.", show_default=False)],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
 ) -> None:
     """Print the shell completion script.
 
     Examples:
       kubisnap completion bash > ~/.local/share/bash-completion/completions/kubisnap
-
       kubisnap completion fish > ~/.config/fish/completions/kubisnap.fish
     """
     from typer._completion_shared import get_completion_script

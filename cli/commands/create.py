@@ -1,7 +1,10 @@
 """``kubisnap create``."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -10,33 +13,46 @@ from ..session import Session
 
 if TYPE_CHECKING:
     from ...engine.domain.model import ClusterSpec
+    from ...engine.errors import InvalidInput
+    from ...engine.journal.log import Journal
 
 
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new cluster's name.", show_default=False)],
     cloud: Annotated[
-        str, typer.Option("--cloud", help="The cloud to create it on.", show_default=False)
+        str, typer.Option("--cloud", metavar="CLOUD", help="The cloud to create it on.", show_default=False)
     ] = "",
-    region: Annotated[str, typer.Option("--region", help="The region.", show_default="the profile's")] = "",
+    region: Annotated[
+        str, typer.Option("--region", metavar="REGION", help="The region.", show_default="the profile's")
+    ] = "",
     nodes: Annotated[
-        int | None, typer.Option("--nodes", min=0, help="How many workers.", show_default="the profile's")
+        int | None,
+        typer.Option("--nodes", metavar="N", min=0, help="How many workers.", show_default="the profile's"),
     ] = None,
     size: Annotated[
-        str, typer.Option("--size", help="The cloud's name for the workers' size.", show_default=False)
+        str,
+        typer.Option(
+            "--size", metavar="SIZE", help="The cloud's name for the workers' size.", show_default=False
+        ),
     ] = "",
     k8s: Annotated[
         str, typer.Option("--k8s", metavar="VERSION", help="Kubernetes version.", show_default=False)
     ] = "",
     profile: Annotated[
-        str, typer.Option("--profile", help="A built-in profile.", show_default="the cloud's small one")
+        str,
+        typer.Option(
+            "--profile", metavar="PROFILE", help="A built-in profile.", show_default="the cloud's small one"
+        ),
     ] = "",
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="A cluster.yaml instead of a profile.")
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="A cluster.yaml instead of a profile.")
     ] = None,
     ssh_key: Annotated[
         Path | None,
-        typer.Option("--ssh-key", help="A public key file.", show_default="~/.ssh, or one is made"),
+        typer.Option(
+            "--ssh-key", metavar="FILE", help="A public key file.", show_default="~/.ssh, or one is made"
+        ),
     ] = None,
     budget: options.Budget = "",
     message: options.Message = "",
@@ -50,57 +66,86 @@ def create(
 
     Examples:
       kubisnap create web --cloud sandbox --yes
-
       kubisnap create shop --cloud sandbox --nodes 3 --budget 80 -m "new shop" --yes
     """
-    from ...engine.domain.events import OperationKind
     from ...engine.errors import InvalidInput
     from ...engine.operations.changing import prepare_create
     from .. import changes, wiring
 
-    if file is None:
-        spec = _from_profile(session, name, cloud, region, profile, ssh_key)
-        spec = _adjusted(spec, nodes, size, k8s)
-        place = None
-    else:
-        if cloud or region or profile or size or k8s or nodes is not None or ssh_key:
-            raise InvalidInput("--file", "the file says what the cluster is; leave the other options out")
-        manifest = wiring.read_manifest(file)
-        spec, place = manifest.spec, manifest.place
-        if spec.name != name:
-            raise InvalidInput("name", f"the file calls it {spec.name!r}, the command {name!r}", str(file))
-    context = wiring.context(session, message=message, parallel=parallel)
-    with changes.opened(wiring.cloud(spec.placement.cloud)) as opened:
-        with wiring.journal(session) as existing:
+    with ExitStack() as stack:
+        if file is None:
+            spec = _adjusted(_from_profile(name, cloud, region, profile), nodes, size, k8s)
+            wanted = _with_key(spec, ssh_key, stack)
+        else:
+            if cloud or region or profile or size or k8s or nodes is not None or ssh_key:
+                raise InvalidInput("--file", "the file says what the cluster is; leave the other options out")
+            wanted = _from_file(file, name)
+        context = wiring.context(session, message=message, parallel=parallel)
+        with wiring.journal(session) as journal:
             try:
-                prepared = prepare_create(existing, opened, spec, context)
+                cloud_there = wiring.cloud(wanted.spec.placement.cloud, field="cloud")
+                opened = stack.enter_context(changes.opened(cloud_there))
+                prepared = prepare_create(journal, opened, wanted.spec, context)
             except InvalidInput as error:
-                raise (error if place is None else place(error)) from error
-        with wiring.journal(session, create=not dry_run) as journal:
-            ran = changes.change(
-                session,
-                journal,
-                opened,
-                prepared,
-                context,
-                kind=OperationKind.CREATE,
-                summary="",
-                yes=yes,
-                budget=budget,
-                dry_run=dry_run,
-            )
+                raise wanted.place(error) from error
+        what = changes.Change(kind="create", budget=budget, yes=yes, dry_run=dry_run)
+
+        def keep_key(_: "Journal") -> None:
+            kept = wanted.keep()
+            if kept is not None:
+                session.tell(f"made an SSH key: {kept} (keep it; it opens the servers)")
+
+        ran = changes.change(session, opened, prepared, context, what, before=keep_key)
     if ran:
         session.next(f"kubisnap get {name}")
 
 
-def _from_profile(
-    session: Session, name: str, cloud: str, region: str, profile: str, ssh_key: Path | None
-) -> "ClusterSpec":
-    from ...adapters.registry import clouds
-    from ...adapters.ssh.keys import made_public_key, read_public_key, usual_public_key
-    from ...engine.domain.profiles import PROFILES, default_profile, with_ssh_key
+class _Wanted(NamedTuple):
+    """The cluster to create, where its fields were said, and what keeps a new SSH key."""
+
+    spec: "ClusterSpec"
+    place: "Callable[[InvalidInput], InvalidInput]"
+    keep: Callable[[], Path | None] = lambda: None
+
+
+def _from_file(file: Path, name: str) -> _Wanted:
     from ...engine.errors import InvalidInput
     from .. import wiring
+
+    manifest = wiring.read_manifest(file)
+    if manifest.spec.name != name:
+        problem = f"the file calls it {manifest.spec.name!r}, the command {name!r}"
+        raise InvalidInput("name", problem, str(file))
+    return _Wanted(manifest.spec, manifest.place)
+
+
+def _with_key(spec: "ClusterSpec", ssh_key: Path | None, stack: ExitStack) -> _Wanted:
+    from ...engine.domain.profiles import with_ssh_key
+    from .. import changes, wiring
+    from ..keys import OperatorKey
+
+    key = stack.enter_context(OperatorKey(ssh_key, wiring.data_folder() / "keys"))
+    return _Wanted(
+        with_ssh_key(spec, key.public), partial(changes.in_options, spec=spec, options=_OPTIONS), key.keep
+    )
+
+
+_OPTIONS = {
+    "name": "NAME",
+    "cloud": "--cloud",
+    "region": "--region",
+    "kubernetes": "--k8s",
+    "pools[1].count": "--nodes",
+    "pools[1].size": "--size",
+    "ssh_keys[0].public_key": "--ssh-key",
+}
+"""What stands for a field of the specification that a profile makes."""
+
+
+def _from_profile(name: str, cloud: str, region: str, profile: str) -> "ClusterSpec":
+    from ...adapters.registry import clouds
+    from ...engine.domain.profiles import PROFILES, default_profile
+    from ...engine.errors import InvalidInput
 
     if not cloud and not profile:
         raise InvalidInput("--cloud", "which cloud?", advice=f"clouds: {', '.join(clouds())}")
@@ -112,13 +157,7 @@ def _from_profile(
         raise InvalidInput("--profile", problem, advice=f"profiles: {', '.join(PROFILES)}")
     if cloud and found.cloud != cloud:
         raise InvalidInput("--profile", f"{profile} is for {found.cloud}, not for {cloud}")
-    spec = found.build(name, region or found.region)
-    key = ssh_key or usual_public_key(Path.home())
-    if key is None:
-        key, made = made_public_key(wiring.data_folder() / "keys")
-        if made:
-            session.tell(f"made an SSH key: {key.with_suffix('')} (keep it; it opens the servers)")
-    return with_ssh_key(spec, read_public_key(key))
+    return found.build(name, region or found.region)
 
 
 def _adjusted(spec: "ClusterSpec", nodes: int | None, size: str, k8s: str) -> "ClusterSpec":

@@ -33,40 +33,42 @@ def delete(
 
     Examples:
       kubisnap delete web --dry-run
-
       kubisnap delete web --yes=web -m "moved to web-eu"
     """
-    from ...engine.domain.events import OperationKind
     from ...engine.operations.changing import prepare_delete
     from .. import changes, wiring
-    from ..confirm import confirm_deletion
+    from ..confirm import confirm_deletion, refuse_wrong_name
 
+    refuse_wrong_name(cluster, yes)
     context = wiring.context(session, message=message, parallel=parallel)
     with wiring.journal(session) as journal:
         state = wiring.load_state(journal, cluster)
-        with changes.opened(wiring.cloud_of(state)) as cloud:
-            prepared = prepare_delete(cloud, state, context)
-            changes.change(
-                session,
-                journal,
-                cloud,
-                prepared,
-                context,
-                kind=OperationKind.DELETE,
-                summary="",
-                yes=False,
-                dry_run=dry_run,
-                confirm=lambda: confirm_deletion(session, cluster, yes=yes),
-                before=(lambda: _last_snapshot(session, journal, state, context)) if capture_first else None,
-            )
+
+    def capture_last(journal: "Journal") -> None:
+        if capture_first:
+            _last_snapshot(session, journal, state, context)
+
+    what = changes.Change(
+        kind="delete",
+        yes=bool(yes),
+        dry_run=dry_run,
+        confirm=lambda: confirm_deletion(session, cluster, yes=yes),
+    )
+    with changes.opened(wiring.cloud_of(state)) as cloud:
+        prepared = prepare_delete(cloud, state, context)
+        ran = changes.change(session, cloud, prepared, context, what, before=capture_last)
+    if ran:
+        session.next(f"kubisnap log {cluster}      its history stays")
 
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:
     from ...engine.operations.snapshots import capture
     from .. import wiring
     from ..archiving import to_file
+    from ..render.style import counted
 
     folder = wiring.data_folder() / "snapshots"
     path = folder / f"{state.name}-{state.cluster_id[:8]}-{state.position}.ksnap"
     done = capture(journal, state, context, lambda content: to_file(content, path, make_folder=True))
-    session.tell(f"last snapshot: {path} ({done.events} events, verified)\n")
+    session.tell(f"last snapshot: {path} ({counted(done.events, 'event')}, verified)")
+    session.tell(f"  to have the cluster again: kubisnap restore {path}\n")

@@ -12,7 +12,9 @@ def demo(
     server: Annotated[
         bool, typer.Option("--server", help="Only run the simulated DigitalOcean, until Ctrl-C.")
     ] = False,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="With --server: its port.")] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="With --server: its port.")
+    ] = 8765,
 ) -> None:
     """Show the main job on a simulated cloud.
 
@@ -22,7 +24,6 @@ def demo(
 
     Examples:
       kubisnap demo
-
       kubisnap demo --server --port 8765
     """
     from ..demonstration import run_demo, serve

@@ -23,7 +23,9 @@ def doctor(
     session: Session,
     cloud: Annotated[
         list[str] | None,
-        typer.Option("--cloud", help="Check this cloud's credentials, too.", show_default=False),
+        typer.Option(
+            "--cloud", metavar="NAME", help="Check this cloud's credentials, too.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Check store, clusters and credentials.
@@ -33,25 +35,23 @@ def doctor(
 
     Examples:
       kubisnap doctor
-
       kubisnap doctor --cloud sandbox
     """
-    from ..render.style import paint, printable, table
+    from ..render.style import counted, paint, printable, table
 
     findings = list(_look(session, cloud or []))
     failed = sum(item.level == "FAIL" for item in findings)
     warned = sum(item.level == "WARN" for item in findings)
     colors = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
-    rows = [
-        [item.level, item.what, printable(item.told), f"mend: {item.mend}" if item.mend else ""]
-        for item in findings
-    ]
     on = session.colored(sys.stdout)
-    lines = [
-        paint(line[:4].rstrip(), colors[item.level], on=on) + " " * (4 - len(item.level)) + line[4:]
-        for item, line in zip(findings, table(rows).splitlines(), strict=True)
-    ]
-    verdict = "all is well." if not failed + warned else f"{failed} failed, {warned} warned."
+    rows = table([[item.level, item.what, printable(item.told)] for item in findings]).splitlines()
+    lines: list[str] = []
+    for item, row in zip(findings, rows, strict=True):
+        lines.append(row.replace(item.level, paint(item.level, colors[item.level], on=on), 1))
+        if item.mend:
+            lines.append(f"      mend: {item.mend}")
+    counts = [f"{failed} failed"] * bool(failed) + [counted(warned, "warning")] * bool(warned)
+    verdict = f"{', '.join(counts)}." if counts else "all is well."
     session.result(
         "\n".join([*lines, verdict]),
         "Doctor",
@@ -101,7 +101,7 @@ def _store(session: Session) -> Iterator[Finding]:
     from ...engine.journal.log import sqlite_path
     from .. import wiring
     from ..render.clusters import status_of
-    from ..render.style import size
+    from ..render.style import counted, size
 
     url = wiring.store_url(session)
     names: list[str] = []
@@ -115,7 +115,8 @@ def _store(session: Session) -> Iterator[Finding]:
                     names.append(claim.name)
                     if state.open is not None:
                         unfinished.append(f"{claim.name} {status_of(state)}")
-        return f"{url}: {len(names)} clusters" if sqlite_path(url).exists() else f"{url}: not made yet"
+        found = counted(len(names), "cluster") if sqlite_path(url).exists() else "not made yet"
+        return f"{url}: {found}"
 
     yield _try("store", read)
     path = sqlite_path(url)

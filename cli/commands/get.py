@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from .. import options
 from ..session import Session
 
 
@@ -11,7 +12,12 @@ def get(
     session: Session,
     what: Annotated[
         str,
-        typer.Argument(metavar="[CLUSTER[/KIND[/NAME]]]", help="What to show.", show_default="all clusters"),
+        typer.Argument(
+            metavar="[CLUSTER[/KIND[/NAME]]]",
+            help="What to show.",
+            show_default="all clusters",
+            autocompletion=options.clusters_in_store,
+        ),
     ] = "",
 ) -> None:
     """Show clusters, one cluster, or its resources.
@@ -20,7 +26,6 @@ def get(
 
     Examples:
       kubisnap get
-
       kubisnap get web/server/workers-0 -o json
     """
     from ...engine.domain.resources import Key, Kind
@@ -57,7 +62,7 @@ def get(
         if key.kind == kind and item in {"", key.name}
     }
     if item and Key(Kind(kind), item) not in found:
-        raise NotFound(kind, item, tuple(key.name for key in state.bindings if key.kind == kind))
+        raise NotFound(kind, item, tuple(sorted(key.name for key in state.bindings if key.kind == kind)))
     session.result(
         table([[str(key), binding.resource_id, render.told(binding)] for key, binding in found.items()])
         or f"{name} has no {kind}",

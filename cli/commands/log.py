@@ -5,15 +5,22 @@ from typing import Annotated
 
 import typer
 
+from .. import options
 from ..session import Session
 
 
 def log(
     session: Session,
     cluster: Annotated[
-        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="all")
+        str,
+        typer.Argument(
+            metavar="[CLUSTER]",
+            help="The cluster.",
+            show_default="all",
+            autocompletion=options.clusters_in_store,
+        ),
     ] = "",
-    number: Annotated[int, typer.Option("-n", min=1, help="How many, the newest.")] = 20,
+    number: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many, the newest.")] = 20,
     events: Annotated[bool, typer.Option("--events", help="Every event, not every operation.")] = False,
     reverse: Annotated[bool, typer.Option("--reverse", help="Oldest first.")] = False,
 ) -> None:
@@ -23,7 +30,6 @@ def log(
 
     Examples:
       kubisnap log web
-
       kubisnap log web --events -n 50 --utc
     """
     from ...engine.operations.history import operations

@@ -11,10 +11,10 @@ from ..session import Session
 
 def plan(
     session: Session,
-    cluster: Annotated[
-        str, typer.Argument(metavar="[CLUSTER]", help="The cluster.", show_default="the only one")
-    ] = "",
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Plan towards this cluster.yaml.")] = None,
+    cluster: options.AnyCluster = "",
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Plan towards this cluster.yaml.")
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 5 when there is something to do.")
     ] = False,
@@ -24,7 +24,6 @@ def plan(
 
     Examples:
       kubisnap plan web
-
       kubisnap plan web --exit-code -o json
     """
     from ...engine.operations.changing import refuse_over_budget

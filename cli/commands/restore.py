@@ -8,6 +8,9 @@ import typer
 from .. import options
 from ..session import Session
 
+_OPTIONS = {"name": "--as", "region": "--on"}
+"""What stands for a field of the specification that is restored."""
+
 
 def restore(
     session: Session,
@@ -31,10 +34,9 @@ def restore(
 
     Examples:
       kubisnap restore web.ksnap --as web-eu --on sandbox:sim-eu-central --yes
-
       kubisnap restore web.ksnap --as web-2 --on sandbox --dry-run
     """
-    from ...engine.domain.events import OperationKind
+    from ...engine.errors import InvalidInput
     from ...engine.operations.snapshots import prepare_restore, unpack
     from .. import changes, wiring
     from ..archiving import from_file
@@ -45,20 +47,13 @@ def restore(
     context = wiring.context(session, message=message, parallel=parallel)
     where = wiring.cloud(cloud or archived.spec.placement.cloud, field="--on")
     with changes.opened(where) as opened:
-        with wiring.journal(session) as existing:
-            prepared = prepare_restore(existing, opened, archived, context, name=name, region=region)
-        with wiring.journal(session, create=not dry_run) as journal:
-            ran = changes.change(
-                session,
-                journal,
-                opened,
-                prepared,
-                context,
-                kind=OperationKind.RESTORE,
-                summary=f"from {archived.spec.name} ({file.name})",
-                yes=yes,
-                budget=budget,
-                dry_run=dry_run,
-            )
+        with wiring.journal(session) as journal:
+            try:
+                prepared = prepare_restore(journal, opened, archived, context, name=name, region=region)
+            except InvalidInput as error:
+                raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
+        summary = f"from {archived.spec.name} ({file.name})"
+        what = changes.Change(kind="restore", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
+        ran = changes.change(session, opened, prepared, context, what)
     if ran:
         session.next(f"kubisnap get {prepared.name}")

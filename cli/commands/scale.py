@@ -26,11 +26,10 @@ def scale(
 
     Examples:
       kubisnap scale web workers=4 --yes
-
       kubisnap scale web workers=1 -m "quiet season" --dry-run
     """
     from ...engine.domain.decisions import scaled
-    from ...engine.domain.events import OperationKind
+    from ...engine.errors import InvalidInput
     from ...engine.operations.changing import prepare_change
     from .. import changes, wiring
 
@@ -41,20 +40,13 @@ def scale(
         spec = scaled(state, counts)
         before = {pool.name: pool.count for pool in state.spec().pools}
         summary = ", ".join(f"{name} {before[name]}→{count}" for name, count in counts.items())
-        with changes.opened(wiring.cloud_of(state)) as cloud:
+    what = changes.Change(kind="scale", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
+    with changes.opened(wiring.cloud_of(state)) as cloud:
+        try:
             prepared = prepare_change(cloud, state, context, spec=spec)
-            changes.change(
-                session,
-                journal,
-                cloud,
-                prepared,
-                context,
-                kind=OperationKind.SCALE,
-                summary=summary,
-                yes=yes,
-                budget=budget,
-                dry_run=dry_run,
-            )
+        except InvalidInput as error:
+            raise changes.in_options(error, spec=spec, options={}) from error
+        changes.change(session, cloud, prepared, context, what)
 
 
 def _counts(pools: list[str]) -> dict[str, int]:

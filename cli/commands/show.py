@@ -20,7 +20,6 @@ def show(
 
     Examples:
       kubisnap show web#1
-
       kubisnap show web 1 -o json
     """
     from ...engine.errors import InvalidInput, NotFound
@@ -40,7 +39,9 @@ def show(
     view = next((view for view in views if view.number == number), None)
     if view is None:
         raise NotFound(
-            "operation", f"{name}#{number}", advice=f"kubisnap log {name}      lists {len(views)} operations"
+            "operation",
+            f"{name}#{number}",
+            advice=f"kubisnap log {name}      its operations: {len(views)}",
         )
     session.result(
         render.operation_text(view, utc=session.utc, now=now, color=session.colored(sys.stdout)),

@@ -18,20 +18,25 @@ def verify(
 
     Examples:
       kubisnap verify web.ksnap
-
       kubisnap verify web.ksnap -o json
     """
     from ...engine.operations.snapshots import unpack
     from ..archiving import check_file, from_file
-    from ..render.style import rfc3339, size
+    from ..render.style import counted, rfc3339, size
 
     info = check_file(file)
     digest, rows = from_file(file)
     archived = unpack(str(file), digest, rows)
-    servers = len(archived.spec.servers())
+    place = archived.spec.placement
+    servers = counted(len(archived.spec.servers()), "server")
+    lines = [
+        f"ok: {file}",
+        f"  cluster  {archived.spec.name} ({place.cloud}/{place.region}), {servers}",
+        f"  log      {counted(info.header.events, 'event')} up to {rfc3339(info.header.last_time)}",
+        f"  file     {size(info.size)}, {info.digest}",
+    ]
     session.result(
-        f"ok: {file} · cluster {archived.spec.name} · {info.header.events} events up to "
-        f"{rfc3339(info.header.last_time)} · {servers} servers intended · {size(info.size)} · {info.digest}",
+        "\n".join(lines),
         "Verification",
         {
             "file": str(file),

@@ -6,7 +6,7 @@ import msgspec
 
 from ...engine.domain.resources import Key, Kind
 from ...engine.domain.state import Binding, ClusterState
-from .style import moment, table
+from .style import moment, printable, table
 
 _TREE = (Kind.NETWORK, Kind.SUBNET, Kind.FIREWALL, Kind.SSH_KEY, Kind.LOAD_BALANCER, Kind.RESERVED_IP)
 
@@ -58,24 +58,28 @@ def cluster_text(state: ClusterState) -> str:
     """Return one cluster as a tree; problems are named, equal things are not hidden."""
     lines = [
         f"{state.name}  {place_of(state)}  Kubernetes {state.kubernetes}  {status_of(state)}",
-        f"  id {state.cluster_id}  account {state.account or '-'}  log #{state.operations}",
+        f"  id       {state.cluster_id}  log #{state.operations}",
+        f"  account  {state.account or '-'}",
     ]
     rows: list[list[str]] = []
     for pool in state.spec().pools:
-        rows.append(
-            [f"  pool {pool.name}", f"{pool.role}", f"{pool.count} × {_size(pool.size.pins, state)}", ""]
-        )
+        rows.append([f"  pool {pool.name}", f"{pool.count} × {_size(pool.size.pins, state)}", ""])
         rows += [_server(state, name) for name in pool.servers()]
-    for kind in _TREE:
-        rows += [
-            [f"  {key}", binding.resource_id, told(binding), "" if binding.owned else "not ours"]
-            for key, binding in sorted(state.bindings.items())
-            if key.kind is kind
-        ]
+    wanted = set(state.spec().servers())
+    left = [key.name for key in sorted(state.bindings) if key.kind is Kind.SERVER and key.name not in wanted]
+    if left:
+        rows.append(["  not declared any more", "", ""])
+        rows += [_server(state, name) for name in left]
+    others = [
+        [f"  {key}", binding.resource_id, told(binding), "" if binding.owned else "not ours"]
+        for kind in _TREE
+        for key, binding in sorted(state.bindings.items())
+        if key.kind is kind
+    ]
     for volume in state.spec().volumes:
         binding = state.bindings.get(Key(Kind.VOLUME, volume.name))
-        rows.append([f"  volume/{volume.name}", _id(binding), f"{volume.size_gib} GiB", volume.server])
-    return "\n".join([*lines, table(rows)])
+        others.append([f"  volume/{volume.name}", _id(binding), f"{volume.size_gib} GiB", volume.server])
+    return "\n".join(part for part in (*lines, table(rows), table(others)) if part)
 
 
 def _size(pins: dict[str, str], state: ClusterState) -> str:
@@ -88,14 +92,14 @@ def _id(binding: Binding | None) -> str:
 
 def told(binding: Binding) -> str:
     """Return what the cloud told of a resource: addresses and the like."""
-    return ", ".join(f"{name} {value}" for name, value in sorted(binding.attributes.items()))
+    return printable(", ".join(f"{name} {value}" for name, value in sorted(binding.attributes.items())))
 
 
 def _server(state: ClusterState, name: str) -> list[str]:
     binding = state.bindings.get(Key(Kind.SERVER, name))
     addresses = "" if binding is None else told(binding)
     note = "" if binding is None or binding.ready else "not ready"
-    return [f"    {name}", _id(binding), addresses, note]
+    return [f"    {name}", _id(binding), ", ".join(part for part in (note, addresses) if part)]
 
 
 def cluster_document(state: ClusterState) -> dict[str, Any]:

@@ -35,11 +35,13 @@ def log_text(views: list[OperationView], now: int, *, utc: bool, many: bool, col
                 f"“{printable(view.reason)}”" if view.reason else "",
             ]
         )
-    lines = table(rows).splitlines()
-    for number, view in enumerate(views):
+    lines: list[str] = []
+    for view, line in zip(views, table(rows).splitlines(), strict=True):
         sign, paint_as = _SIGNS.get(view.outcome, ("?", "red"))
         mark = f"{sign} {view.outcome}"
-        lines[number] = lines[number].replace(mark, paint(mark, paint_as, on=color), 1)
+        lines.append(line.replace(mark, paint(mark, paint_as, on=color), 1))
+        if view.error:
+            lines.append(f"    {printable(view.error)}")
     return "\n".join(lines)
 
 
@@ -52,8 +54,6 @@ def _what(view: OperationView) -> str:
     ]
     if counts:
         parts.append(" ".join(counts))
-    if view.error:
-        parts.append(view.error)
     return "; ".join(parts)
 
 
@@ -83,9 +83,9 @@ def operation_text(view: OperationView, *, utc: bool, now: int, color: bool) -> 
             f"{view.cluster} #{view.number} {view.kind} {printable(view.summary)}".rstrip(), "bold", on=color
         ),
         f"  who      {printable(view.actor)}",
-        f"  when     {rfc3339(view.started)} ({moment(view.started, now, utc=False)})",
-        f"  why      {printable(view.reason) or '-'}",
-        f"  where    {view.cloud or '-'}, account {view.account or '-'}",
+        f"  when     {moment(view.started, now, utc=True)} ({moment(view.started, now, utc=False)})",
+        *([f"  why      {printable(view.reason)}"] if view.reason else []),
+        *([f"  where    {view.cloud}, account {view.account}"] if view.cloud else []),
         f"  with     {view.tool}",
         f"  outcome  {paint(f'{sign} {view.outcome}', paint_as, on=color)}"
         + (f" after {duration((view.ended - view.started) / 1e6)}" if view.ended else ""),
@@ -110,7 +110,7 @@ def operation_document(view: OperationView, *, events: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "cluster": view.cluster,
         "number": view.number,
-        "kind": view.kind,
+        "operation_kind": view.kind,
         "summary": view.summary,
         "actor": view.actor,
         "reason": view.reason,

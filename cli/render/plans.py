@@ -1,8 +1,10 @@
 """Plans as people read them, and as machines do."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import groupby
+from textwrap import wrap
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ from ...engine.domain.resources import Server
 from ...engine.operations.changing import Prepared
 from ...engine.operations.cost import Cost, resource_cost
 from ...engine.operations.planning import Action, Change, Step, fields_of
-from .style import paint, printable, table
+from .style import counted, paint, printable, table
 
 _SIGNS = {
     Action.CREATE: ("+", "green"),
@@ -20,6 +22,7 @@ _SIGNS = {
     Action.ADOPT: ("=", "cyan"),
     Action.FORGET: ("-", "dim"),
 }
+_WIDTH = 80
 _SHOWN_ALIKE = 4
 """Longer runs of equal steps are shown as one line; ``-o json`` lists every step."""
 
@@ -46,40 +49,42 @@ def plan_text(prepared: Prepared, *, color: bool) -> str:
     lines += [f"  ! {key} ({item}) is not at the cloud any more" for key, item in prepared.lost]
     lines += list(_steps(prepared, color=color))
     lines += [f"  note: {note} differ; this concerns new ones only" for note in prepared.plan.notes]
-    if prepared.plan.empty:
-        lines.append("  nothing to change at the cloud; the new intent is recorded")
-    losses = sorted({step.irreversible for step in prepared.plan.steps if step.irreversible})
-    lines += ["", summary(prepared)]
-    if losses:
-        lines += [paint(f"! {_count_lossy(prepared)}: {loss}", "red", on=color) for loss in losses]
-    elif not prepared.plan.empty:
-        lines[-1] += "   All of it can be undone."
+    if prepared.plan.empty and not prepared.lost:
+        gone = "nothing of it is left at the cloud; its name becomes free"
+        same = "nothing to change at the cloud; the new intent is recorded"
+        lines.append(f"  {gone if prepared.spec is None else same}")
+    lines += ["", _counting(prepared), _cost_text(prepared)]
+    lines += [paint(line, "red", on=color) for line in _losses(prepared)]
     return "\n".join(lines)
 
 
-def _count_lossy(prepared: Prepared) -> str:
-    count = sum(bool(step.irreversible) for step in prepared.plan.steps)
-    return f"{count} deletions cannot be undone" if count > 1 else "1 deletion cannot be undone"
+def _losses(prepared: Prepared) -> Iterator[str]:
+    """Say what cannot be undone, each kind of loss once with the number of steps that have it."""
+    counts = Counter(step.irreversible for step in prepared.plan.steps if step.irreversible)
+    for loss, count in sorted(counts.items()):
+        yield f"! {counted(count, 'step')} cannot be undone: {'for each, ' if count > 1 else ''}{loss}"
 
 
-def summary(prepared: Prepared) -> str:
+def _counting(prepared: Prepared) -> str:
     """Return the counting line."""
     counts = counts_of(prepared)
     parts = [f"{counts['create']} to add", f"{counts['update']} to change", f"{counts['delete']} to delete"]
     if counts["adopt"]:
         parts.append(f"{counts['adopt']} to take over")
-    return f"{', '.join(parts)}.   {cost_text(prepared)}"
+    line = f"{', '.join(parts)}."
+    undoable = prepared.plan.steps and not any(step.irreversible for step in prepared.plan.steps)
+    return f"{line}   All of it can be undone." if undoable else line
 
 
-def cost_text(prepared: Prepared) -> str:
+def _cost_text(prepared: Prepared) -> str:
     """Return what it costs afterwards, and the difference."""
     after, before = prepared.cost_after, prepared.cost_before
-    text = f"${after.monthly:.2f}/month (${after.hourly:.5f}/hour)"
+    text = f"cost: ${after.monthly:.2f}/month (${after.hourly:.5f}/hour)"
     difference = after.monthly - before.monthly
-    if difference and before.monthly:
-        sign = "+" if difference > 0 else "-"
-        text += f", {sign}${abs(difference):.2f}"
-    return text
+    if not before.monthly:
+        return text
+    sign = "+" if difference > 0 else "-"
+    return f"{text}, {sign}${abs(difference):.2f}" if difference else f"{text}, as before"
 
 
 def counts_of(prepared: Prepared) -> dict[str, int]:
@@ -96,12 +101,16 @@ def counts_of(prepared: Prepared) -> dict[str, int]:
 def _translation(prepared: Prepared) -> list[str]:
     if prepared.translation is None:
         return []
-    rows = [
-        [f"  {choice.what}", printable(choice.wanted), "→", choice.chosen, choice.note]
-        for choice in prepared.translation.choices
-    ]
-    lines = ["translated:", table(rows)]
-    lines += ["not carried over:", *(f"  ! {printable(loss)}" for loss in prepared.translation.losses)]
+    lines = ["translated:"]
+    for choice in prepared.translation.choices:
+        note = f" ({choice.note})" if choice.note else ""
+        wanted = f"  {choice.what}: {printable(choice.wanted)}"
+        chosen = f"→ {choice.chosen}{note}"
+        fits = len(f"{wanted} {chosen}") <= _WIDTH
+        lines += [f"{wanted} {chosen}"] if fits else [wanted, f"    {chosen}"]
+    lines.append("not carried over:")
+    for loss in prepared.translation.losses:
+        lines += wrap(printable(loss), _WIDTH, initial_indent="  ! ", subsequent_indent="    ")
     return [*lines, ""]
 
 
@@ -114,8 +123,9 @@ def _steps(prepared: Prepared, *, color: bool) -> Iterator[str]:
         for group in shown:
             signs.append(_sign(group[0]))
             rows.append(_row(group, prepared))
+    width = max((len(sign) for sign, _ in signs), default=0)
     for (sign, paint_as), line in zip(signs, table(rows).splitlines(), strict=True):
-        yield f"  {paint(sign, paint_as, on=color)} {line}"
+        yield f"  {' ' * (width - len(sign))}{paint(sign, paint_as, on=color)} {line}"
 
 
 def _alike(step: Step) -> tuple[Any, ...]:
@@ -133,7 +143,7 @@ def _row(group: list[Step], prepared: Prepared) -> list[str]:
     name = first.key.name if len(group) == 1 else f"{first.key.name} … {last.key.name} ({len(group)})"
     cost = sum((_cost(step, prepared) for step in group), Cost())
     price = f"{'-' if cost.monthly < 0 else ''}${abs(cost.monthly):.2f}/mo" if cost.monthly else ""
-    return [f"{first.key.kind} {name}", _detail(first), price, _why(first)]
+    return [f"{first.key.kind} {name}", _detail(first), price, _why(first, prepared)]
 
 
 def _cost(step: Step, prepared: Prepared) -> Cost:
@@ -167,8 +177,10 @@ def _change(change: Change) -> str:
     return f"{change.field} {change.before} → {change.after}"
 
 
-def _why(step: Step) -> str:
-    if step.action is Action.CREATE and not step.replaces:
+def _why(step: Step, prepared: Prepared) -> str:
+    expected = Action.DELETE if prepared.spec is None else Action.CREATE  # what such a plan is all about
+    shown = bool(step.changes)  # what differs stands on the line already
+    if (step.action is expected or shown) and not step.replaces:
         return ""
     return printable("; ".join(step.reasons))
 

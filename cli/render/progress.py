@@ -1,19 +1,22 @@
 """Progress on stderr: a line per finished step; on a terminal, one live line below them.
 
 The modes of ``--progress``: *auto* (live on a terminal, plain elsewhere), *plain* (a line for every
-change of state), *jsonl* (one JSON object a line, the first says the version), *none*.
+change of state), *jsonl* (one JSON object a line, the first says the version), *none*. Where there is
+no terminal a long wait is told of once a minute. A stream that nobody reads any more (``| head``) never
+disturbs an operation.
 """
 
 import json
 import threading
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 from ...engine.errors import CloudError
 from ...engine.operations.context import Progress, Silence
 from ...engine.operations.planning import Action, Step
 from ..session import Session
-from .style import duration, paint, printable
+from .style import counted, duration, paint, printable
 
 _DONE = {
     Action.CREATE: "created",
@@ -23,6 +26,11 @@ _DONE = {
     Action.FORGET: "let go",
 }
 _FRAME_SECONDS = 0.1
+_SCREEN_SECONDS = 1.0
+_LOG_SECONDS = 60.0
+_WIDTH = 78
+_GONE = (OSError, ValueError)
+"""What writing to a closed pipe, or a closed file, raises."""
 
 
 def progress_for(session: Session, stream: TextIO) -> Progress:
@@ -43,24 +51,27 @@ class Lines:
         self._live = live
         self._color = color
         self._lock = threading.Lock()
-        self._running: dict[int, str] = {}
+        self._running: dict[int, tuple[str, float]] = {}
         self._total = 0
         self._finished = 0
         self._drawn = 0.0
+        self._over = threading.Event()
 
     def planned(self, total: int) -> None:
-        """Remember the total."""
-        self._total = total
+        """Remember the total, and begin to tell of long waits."""
+        self._expect(total)
 
     def started(self, step: Step) -> None:
         """Show the step among the running ones."""
         with self._lock:
-            self._running[step.id] = str(step.key)
+            self._running[step.id] = (str(step.key), time.monotonic())
             self._draw()
 
     def retrying(self, step: Step, error: CloudError, attempt: int, wait: float) -> None:
         """Say that a call is made again, and why."""
-        text = f"  … {step.key}: {printable(error.message)}; attempt {attempt + 1} in {duration(wait)}"
+        text = (
+            f"  … {step.key}: {printable(error.message)}; again in {duration(wait)} (attempt {attempt + 1})"
+        )
         self._line(paint(text, "yellow", on=self._color))
 
     def done(self, step: Step, seconds: float) -> None:
@@ -76,24 +87,27 @@ class Lines:
 
     def rolling_back(self, count: int) -> None:
         """Say that changes are taken back."""
-        self._total += count
-        self._line(paint(f"  rolling back {count} changes of this operation …", "yellow", on=self._color))
+        self._expect(count)
+        changes = counted(count, "change")
+        self._line(paint(f"  rolling back {changes} of this operation …", "yellow", on=self._color))
 
     def interrupted(self, running: int) -> None:
         """Say what Ctrl-C does."""
-        steps = "1 running step" if running == 1 else f"{running} running steps"
+        steps = counted(running, "running step")
         self._line(f"  ^C finishing {steps} (press Ctrl-C again to stop at once) …")
 
     def _finish(self, step: Step, line: str) -> None:
         with self._lock:
             self._running.pop(step.id, None)
             self._finished += 1
+            if self._finished >= self._total:
+                self._over.set()
         self._line(line)
 
     def _line(self, line: str) -> None:
-        with self._lock:
-            self._erase()
-            print(line, file=self._stream, flush=True)
+        with self._lock, suppress(*_GONE):
+            erase = "\r\x1b[K" if self._live else ""
+            print(f"{erase}{line}", file=self._stream, flush=True)
             self._drawn = 0.0
             self._draw()
 
@@ -102,14 +116,31 @@ class Lines:
         if not self._live or not self._running or now - self._drawn < _FRAME_SECONDS:
             return
         self._drawn = now
-        names = ", ".join(list(self._running.values())[:3])
-        more = f" and {len(self._running) - 3} more" if len(self._running) > 3 else ""
-        line = f"  {self._finished}/{self._total}  {names}{more}"[:78]
-        print(f"\r\x1b[K{line}", end="", file=self._stream, flush=True)
+        with suppress(*_GONE):
+            print(f"\r\x1b[K{self.waiting()[:_WIDTH]}", end="", file=self._stream, flush=True)
 
-    def _erase(self) -> None:
-        if self._live:
-            print("\r\x1b[K", end="", file=self._stream)
+    def waiting(self) -> str:
+        """Return how far it is, what is running, and how long the longest has been."""
+        names = [name for name, _ in self._running.values()]
+        longest = time.monotonic() - min(started for _, started in self._running.values())
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"  {self._finished}/{self._total}  {duration(longest)}  {', '.join(names[:3])}{more}"
+
+    def _expect(self, count: int) -> None:
+        """Take note of more steps, and tell of long waits until they are done."""
+        self._total += count
+        if count:
+            self._over = threading.Event()
+            threading.Thread(target=self._watch, name="progress", daemon=True).start()
+
+    def _watch(self) -> None:
+        """Show that it is still going on: every second on a screen, every minute in a log."""
+        while not (self._over.wait(_SCREEN_SECONDS if self._live else _LOG_SECONDS) or self._stream.closed):
+            with self._lock, suppress(*_GONE):
+                if self._live:
+                    self._draw()
+                elif self._running:
+                    print(self.waiting(), file=self._stream, flush=True)
 
 
 class JsonLines:
@@ -121,7 +152,7 @@ class JsonLines:
         self._emit("version", version="1.0")
 
     def _emit(self, kind: str, **facts: Any) -> None:
-        with self._lock:
+        with self._lock, suppress(*_GONE):
             print(json.dumps({"type": kind, **facts}, ensure_ascii=False), file=self._stream, flush=True)
 
     def planned(self, total: int) -> None:

@@ -41,12 +41,10 @@ def table(rows: Sequence[Sequence[str]], *, header: Sequence[str] = ()) -> str:
 
 
 def moment(microseconds: int, now: int, *, utc: bool) -> str:
-    """Return a time for people: ``14 min ago``, or the date; with `utc`, RFC 3339."""
-    if utc:
-        return rfc3339(microseconds)
+    """Return a time for people: ``14 min ago``; with `utc`, and for what is to come, RFC 3339."""
     seconds = (now - microseconds) // 1_000_000
-    if seconds < 0:
-        return rfc3339(microseconds)
+    if utc or seconds < 0:
+        return f"{datetime.fromtimestamp(microseconds // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     if seconds < _MINUTE:
         return f"{seconds} s ago"
     if seconds < _HOUR:

@@ -17,11 +17,13 @@ from .model import ClusterSpec
 from .validation import Problem, problems, split_message
 
 MAX_BYTES = 1024 * 1024
-_MAX_NODES = 100_000
+_MAX_MARKS = 10_000_000
+"""Characters of all fields' paths together: what aliases can multiply a small file to."""
+
 _UNITS = {"mib": 1, "mb": 1, "m": 1, "mi": 1, "gib": 1024, "gb": 1024, "g": 1024, "gi": 1024}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)")
 _TAINT = re.compile(r"([^=:\s]+)(?:=([^=:\s]*))?:([A-Za-z]+)")
-_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_PART = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
 
 ReadFile = Callable[[str], str]
 
@@ -50,7 +52,7 @@ def load(text: str, *, name: str, read_file: ReadFile) -> Manifest:
     `read_file` gets a path as written and returns the text; it may raise `InvalidInput`.
     Raises `InvalidInput` for malformed YAML, unknown or wrong fields and a spec that makes no sense.
     """
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise InvalidInput("", f"longer than {MAX_BYTES} bytes", name)
     reader = _Reader(name, read_file)
     content = reader.parse(text)
@@ -78,7 +80,8 @@ def locate(name: str, marks: dict[str, tuple[int, int]], field: str) -> str:
 
 
 def _placed(problem: Problem, name: str, marks: dict[str, tuple[int, int]]) -> InvalidInput:
-    return InvalidInput(problem.field, problem.problem, locate(name, marks, problem.field))
+    field = problem.field.removeprefix("placement.")  # the file has no such part
+    return InvalidInput(field, problem.problem, locate(name, marks, field))
 
 
 class _Reader:
@@ -86,40 +89,42 @@ class _Reader:
         self.name = name
         self.read_file = read_file
         self.marks: dict[str, tuple[int, int]] = {}
-        self._nodes = 0
+        self._marked = 0
         self._cloud = ""
 
     # ── YAML to plain values ─────────────────────────────────────────────────────────────────
 
     def parse(self, text: str) -> dict[str, Any]:
-        loader = yaml.SafeLoader(text)
         try:
+            loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             content = None if node is None else self._value(loader, node, "")
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position]
+            where = f"{self.name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+            told = f"the character {chr(error.character)!r} is not allowed"
+            raise InvalidInput("", f"not valid YAML: {told}", where) from error
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = self.name if mark is None else f"{self.name}:{mark.line + 1}:{mark.column + 1}"
             told = error.problem or error.context or "cannot be parsed"
             raise InvalidInput("", f"not valid YAML: {told}", where) from error
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise InvalidInput("", f"not valid YAML: {str(error).splitlines()[0]}", self.name) from error
-        finally:
-            loader.dispose()
+        except RecursionError as error:
+            raise InvalidInput("", "not valid YAML: nested too deeply", self.name) from error
         if not isinstance(content, dict):
             raise InvalidInput("", "a cluster is a mapping: name, cloud, pools and so on", self.name)
         return content
 
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
-        self._nodes += 1
-        where = f"{self.name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-        if self._nodes > _MAX_NODES:
-            raise InvalidInput("", f"more than {_MAX_NODES} values", where)
+        self._marked += len(path) + 1
+        if self._marked > _MAX_MARKS:
+            raise InvalidInput("", "its aliases stand for far too many values", _spot(self.name, node))
         self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if isinstance(node, yaml.MappingNode):
             found: dict[str, Any] = {}
             for key_node, value_node in node.value:
-                key = loader.construct_object(key_node)
-                spot = f"{self.name}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}"
+                key = self._scalar(loader, key_node, path)
+                spot = _spot(self.name, key_node)
                 if not isinstance(key, str):
                     raise InvalidInput(path, f"{key!r} is not a field name", spot)
                 if key in found:
@@ -128,7 +133,21 @@ class _Reader:
             return found
         if isinstance(node, yaml.SequenceNode):
             return [self._value(loader, item, f"{path}[{i}]") for i, item in enumerate(node.value)]
-        return loader.construct_object(node)
+        return self._scalar(loader, node, path)
+
+    def _scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            raise InvalidInput(path, "a field's name is one word", _spot(self.name, node))
+        try:
+            value = loader.construct_object(node)
+        except (ValueError, LookupError, AttributeError) as error:  # as PyYAML reports `!!int x`
+            kind = node.tag.rpartition(":")[2]
+            raise InvalidInput(
+                path, f"{node.value!r} is not a value of type {kind}", _spot(self.name, node)
+            ) from error
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise InvalidInput(path, "is far too large", _spot(self.name, node))
+        return value
 
     # ── friendly words to the specs' ─────────────────────────────────────────────────────────
 
@@ -191,7 +210,7 @@ class _Reader:
         if "memory" in out:
             out["memory_mib"] = self._amount(f"{path}.memory", out.pop("memory"))
         if "disk" in out:
-            out["disk_gib"] = self._amount(f"{path}.disk", out.pop("disk")) // 1024
+            out["disk_gib"] = -(-self._amount(f"{path}.disk", out.pop("disk")) // 1024)
         return out
 
     def _amount(self, path: str, raw: Any) -> int:
@@ -215,7 +234,7 @@ class _Reader:
 
     def _volume(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
         if "size" in raw:
-            raw["size_gib"] = self._amount(f"{path}.size", raw.pop("size")) // 1024
+            raw["size_gib"] = -(-self._amount(f"{path}.size", raw.pop("size")) // 1024)
         return raw
 
     def _file(self, path: str, raw: Any) -> str:
@@ -225,6 +244,10 @@ class _Reader:
             return self.read_file(raw)
         except InvalidInput as error:
             raise self._wrong(path, error.problem) from error
+
+
+def _spot(name: str, node: yaml.Node) -> str:
+    return f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
 
 def _rule(raw: dict[str, Any]) -> dict[str, Any]:

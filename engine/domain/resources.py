@@ -71,7 +71,8 @@ def logical_name(cluster: ClusterRef, kind: Kind, name: str) -> str | None:
         stem = f"kubisnap-{cluster.short}"
         if name == stem:
             return "cluster"
-        return name.removeprefix(f"{stem}-") if name.startswith(f"{stem}-") else None
+        rest = name.removeprefix(f"{stem}-") if name.startswith(f"{stem}-") else ""
+        return rest if rest not in {"", "cluster"} else None
     start, end = f"{cluster.name}-", f"-{cluster.short}"
     if len(name) > len(start) + len(end) and name.startswith(start) and name.endswith(end):
         return name[len(start) : -len(end)]

@@ -8,7 +8,7 @@ translation.
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,17 +21,23 @@ LONGEST_NAME = 63
 """DNS labels (RFC 1035): server names become host names, ``<cluster>-<pool>-<n>-<8 hex digits>``."""
 
 MAX_BOOTSTRAP_BYTES = 48 * 1024
-MAX_POOL = 5000
+MAX_SERVERS = 5000
+"""As many nodes as Kubernetes is made for (https://kubernetes.io/docs/setup/best-practices/cluster-large/)."""
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_KUBERNETES = re.compile(r"1\.\d{1,3}(\.\d{1,3})?")
+_KUBERNETES = re.compile(r"1\.[0-9]{1,3}(\.[0-9]{1,3})?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 _LABEL_PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|"
     r"sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]{40,}={0,3}( [^\r\n]*)?"
 )
-_PORTS = re.compile(r"(\d{1,5})(-(\d{1,5}))?")
+_PORTS = re.compile(r"([1-9][0-9]{0,4})(-([1-9][0-9]{0,4}))?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NAMED_BY_MSGSPEC = (
+    (re.compile(r"object contains unknown field `(.*)`"), "there is no such field"),
+    (re.compile(r"object missing required field `(.*)`"), "is missing"),
+)
 
 
 class Problem(NamedTuple):
@@ -49,16 +55,25 @@ def validate(spec: ClusterSpec) -> None:
 
 def problems(spec: ClusterSpec) -> Iterator[Problem]:
     """Yield every mistake in the spec, in reading order."""
-    try:  # Python literals are not checked when they are made
-        spec = msgspec.convert(msgspec.to_builtins(spec), ClusterSpec)
+    try:  # Python literals are not checked when they are made; what is no spec at all shows as text
+        plain = msgspec.to_builtins(spec, enc_hook=repr)
+        spec = msgspec.convert(plain, ClusterSpec)
     except msgspec.ValidationError as error:
         yield split_message(error)
+        return
+    unfit = list(_unfit("", plain))
+    if unfit:
+        yield from unfit
         return
     yield from _name("name", spec.name, CLUSTER_NAME_LENGTH)
     if not _KUBERNETES.fullmatch(spec.kubernetes):
         yield Problem("kubernetes", f"{spec.kubernetes!r} is not a version such as 1.34 or 1.34.2")
     yield from _placement(spec)
     yield from _network(spec)
+    if sum(max(pool.count, 0) for pool in spec.pools) > MAX_SERVERS:  # the names of so many are not even made
+        largest = max(range(len(spec.pools)), key=lambda index: spec.pools[index].count)
+        yield Problem(f"pools[{largest}].count", f"a cluster of more than {MAX_SERVERS} servers")
+        return
     yield from _unique(spec)
     for index, key in enumerate(spec.ssh_keys):
         if not _PUBLIC_KEY.fullmatch(key.public_key):
@@ -81,8 +96,27 @@ def split_message(error: msgspec.ValidationError) -> Problem:
     Problem(field='pools[0].count', problem='expected `int`, got `str`')
     """
     message, _, path = str(error).partition(" - at `")
-    field = path.rstrip("`").removeprefix("$").removeprefix(".")
-    return Problem(field, message[:1].lower() + message[1:])
+    field = path.rstrip("`").rpartition("`")[2].removeprefix("$").removeprefix(".")
+    problem = message[:1].lower() + message[1:]
+    for pattern, told in _NAMED_BY_MSGSPEC:
+        if (match := pattern.fullmatch(problem)) is not None:
+            return Problem(f"{field}.{match[1]}".removeprefix("."), told)
+    return Problem(field, problem)
+
+
+def _unfit(field: str, value: Any) -> Iterator[Problem]:
+    """Yield what no log can hold: text that is not Unicode, numbers that no machine counts with."""
+    if isinstance(value, str) and _SURROGATE.search(value):
+        yield Problem(field, "holds half a character (a lone surrogate)")
+    elif isinstance(value, int) and value.bit_length() > 63:
+        yield Problem(field, "is far too large")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unfit(field, key)
+            yield from _unfit(f"{field}.{key}".removeprefix("."), item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _unfit(f"{field}[{index}]", item)
 
 
 def _name(field: str, name: str, length: int) -> Iterator[Problem]:
@@ -107,15 +141,14 @@ def _placement(spec: ClusterSpec) -> Iterator[Problem]:
 
 
 def _cidr(field: str, text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | Problem:
+    """Return the range; only its one canonical spelling will do, so that what a cloud answers is equal."""
     try:
-        return ipaddress.ip_network(text, strict=True)
-    except ValueError:
-        pass
-    try:
-        loose = ipaddress.ip_network(text, strict=False)
+        found = ipaddress.ip_network(text.replace("%", "?"), strict=False)  # no scopes, they are a host's own
     except ValueError:
         return Problem(field, f"{text!r} is not a CIDR such as 10.100.0.0/20")
-    return Problem(field, f"{text!r} has host bits set; did you mean {loose}?")
+    if str(found) != text:
+        return Problem(field, f"{text!r} is not how that range is written; did you mean {found}?")
+    return found
 
 
 def _network(spec: ClusterSpec) -> Iterator[Problem]:
@@ -165,29 +198,21 @@ def _unique(spec: ClusterSpec) -> Iterator[Problem]:
         if body in material:
             yield Problem(f"ssh_keys[{index}].public_key", "the same key is there twice")
         material.add(body)
-    owners: dict[str, str] = {}
-    for index, pool in enumerate(spec.pools):
-        for server in pool.servers()[:MAX_POOL]:
-            if owners.setdefault(server, pool.name) != pool.name:
-                yield Problem(
-                    f"pools[{index}].name", f"its server {server!r} is also a server of {owners[server]!r}"
-                )
-                return
 
 
 def _pool(field: str, spec: ClusterSpec, pool: PoolSpec) -> Iterator[Problem]:
-    if not 0 <= pool.count <= MAX_POOL:
-        yield Problem(f"{field}.count", f"{pool.count} is not between 0 and {MAX_POOL}")
+    if pool.count < 0:
+        yield Problem(f"{field}.count", f"{pool.count} servers cannot be")
         return
     longest = len(f"{spec.name}-{pool.name}-{max(pool.count - 1, 0)}-12345678")
     if longest > LONGEST_NAME:
         yield Problem(f"{field}.name", f"with the cluster's name it makes host names of {longest} characters")
-    size = pool.size
+    size, cloud = pool.size, spec.placement.cloud
     if min(size.vcpus, size.memory_mib, size.disk_gib) < 0:
         yield Problem(f"{field}.size", "a size cannot be negative")
-    elif not size.pins and not (size.vcpus or size.memory_mib):
+    elif not size.pins.get(cloud) and not (size.vcpus or size.memory_mib):
         yield Problem(f"{field}.size", "say vcpus and memory, or a cloud's own name for a size")
-    if not pool.image.os and not pool.image.pins:
+    if not pool.image.os and not pool.image.pins.get(cloud):
         yield Problem(f"{field}.image", "which operating system? for example ubuntu-24.04")
     if len(pool.bootstrap.encode()) > MAX_BOOTSTRAP_BYTES:
         yield Problem(f"{field}.bootstrap", f"longer than {MAX_BOOTSTRAP_BYTES} bytes")

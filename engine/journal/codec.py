@@ -76,7 +76,10 @@ class Codec:
             recorded.reason,
             msgspec.Raw(payload),
         )
-        return StoredRow(recorded.version, tag_of(recorded.event), self._encoder.encode(envelope))
+        row = StoredRow(recorded.version, tag_of(recorded.event), self._encoder.encode(envelope))
+        if len(row.state) > MAX_EVENT_BYTES:  # nobody could read it again
+            raise MalformedEvent(row.tag, f"{len(row.state)} bytes are too many for one event")
+        return row
 
     def decode(self, stream: str, row: StoredRow) -> Recorded:
         """Return the event in today's schema.
@@ -95,6 +98,9 @@ class Codec:
             event = self._payload(row.tag, cls, envelope)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedEvent(row.tag, str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # bytes that are text in the store, or an upcaster that met what its schema never wrote
+            raise MalformedEvent(row.tag, f"{type(error).__name__}: {error}") from error
         return Recorded(
             stream=stream,
             version=row.version,

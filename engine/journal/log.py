@@ -5,6 +5,7 @@ so that two people who create the same name at once meet in the database and one
 Appending states the position that the writer has seen: optimistic concurrency.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,8 @@ from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from eventsourcing.persistence import (
-    DatabaseError,
-    IntegrityError,
-    OperationalError,
-    PersistenceError,
-    StoredEvent,
-)
+from eventsourcing.domain import EventSourcingError
+from eventsourcing.persistence import DatabaseError, IntegrityError, OperationalError, StoredEvent
 
 from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
 from ..domain.state import ClusterState, fold
@@ -84,8 +80,11 @@ class Journal:
         return [self._codec.decode(cluster_id, row) for row in self.rows(cluster_id, after=after)]
 
     def state(self, cluster_id: str) -> ClusterState:
-        """Return the fold of a cluster's log."""
-        return fold(self.read(cluster_id))
+        """Return the fold of a cluster's log. Raises `NotAStore` where the log is damaged."""
+        try:
+            return fold(self.read(cluster_id))
+        except ValueError as error:
+            raise NotAStore(self.url, f"the log of {cluster_id} is damaged: {error}") from error
 
     def claims(self) -> list[Claim]:
         """Return every name that was ever given, sorted."""
@@ -219,17 +218,17 @@ class Journal:
 
     @contextmanager
     def _telling(self, expected: int) -> Iterator[None]:
-        """Turn the library's errors into ours."""
+        """Turn the library's errors into ours, and those of SQLite that it lets through."""
         try:
             yield
         except IntegrityError as error:
             raise LogMoved(expected) from error
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             raise StoreUnusable(self.url, str(error)) from error
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.DatabaseError) as error:
             raise NotAStore(self.url, str(error)) from error
-        except PersistenceError as error:
-            raise StoreUnusable(self.url, str(error)) from error
+        except (EventSourcingError, sqlite3.Error) as error:
+            raise StoreUnusable(self.url, str(error) or type(error).__name__) from error
 
 
 def sqlite_path(url: str) -> Path:
@@ -239,7 +238,7 @@ def sqlite_path(url: str) -> Path:
     (PosixPath('/var/lib/k.sqlite'), PosixPath('k.sqlite'))
     """
     scheme, found, path = url.partition(":///")
-    if scheme != "sqlite" or not found or not path:
+    if scheme != "sqlite" or not found or not path or "\0" in path:
         raise InvalidInput("--store", f"{url!r} is not a store", advice="for example sqlite:///PATH")
     return Path(path)
 

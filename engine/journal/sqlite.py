@@ -7,12 +7,13 @@ an application id, so that somebody else's database is never written to; the fil
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import DatabaseError, OperationalError, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -27,6 +28,8 @@ APPLICATION_ID = 0x6B736E70
 
 SCHEMA_VERSION = 1
 LOCK_TIMEOUT_SECONDS = 10
+_SMALLEST_DATABASE = 512
+"""Bytes: one page of the smallest size. SQLite takes a file of one byte for an empty database."""
 
 
 class _Pool(SQLiteConnectionPool):
@@ -92,13 +95,15 @@ class Recorder(SQLiteApplicationRecorder):
 
 @contextmanager
 def _telling(url: str) -> Iterator[None]:
-    """Turn what SQLite and the file system say into errors that name the store."""
+    """Turn what SQLite, the library and the file system say into errors that name the store."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoreUnusable(url, str(error)) from error
+    except (sqlite3.OperationalError, OperationalError) as error:
+        raise StoreUnusable(url, str(error)) from error
+    except (sqlite3.DatabaseError, DatabaseError) as error:
         raise NotAStore(url, str(error)) from error
+    except (sqlite3.Error, PersistenceError) as error:
+        raise StoreUnusable(url, str(error)) from error
     except OSError as error:
         raise StoreUnusable(url, error.strerror or str(error)) from error
 
@@ -111,22 +116,46 @@ def open_sqlite(path: Path, *, create: bool) -> Recorder | None:
     """
     url = f"sqlite:///{path}"
     with _telling(url):
-        if not path.exists() or path.stat().st_size == 0:
+        if not path.exists():
             if not create:
                 return None
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            return _open(path, new=True)
-        return _open(path, new=not _check(path, url))
+            _make_empty(path)
+        until = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        while True:
+            try:
+                new = not _check(path, url)
+                return None if new and not create else _open(path, new=new)
+            except (sqlite3.OperationalError, OperationalError) as error:
+                # SQLite does not wait for its turn when several processes switch a new file to WAL
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.02)
+
+
+def _make_empty(path: Path) -> None:
+    try:
+        # closing a file lets go of this process's locks on it: never one that may be open already
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
 
 
 def _check(path: Path, url: str) -> bool:
     """Look at the file before anything may write to it; return whether it has our schema already."""
-    connection = sqlite3.connect(_uri(path, "ro"), uri=True, timeout=LOCK_TIMEOUT_SECONDS)
+    size = path.stat().st_size
+    if size == 0:
+        return False
+    if size < _SMALLEST_DATABASE:
+        raise NotAStore(url, "file is not a database")
+    connection = sqlite3.connect(
+        _uri(path, "ro"), uri=True, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None
+    )
     try:
+        connection.execute("BEGIN")  # one moment for all three: somebody may be making the store just now
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     finally:
         connection.close()
     if application != APPLICATION_ID and (application or tables):
@@ -144,11 +173,13 @@ def _open(path: Path, *, new: bool) -> Recorder:
     try:
         if new:
             recorder.create_table()
-    except sqlite3.DatabaseError:
+        else:
+            recorder.max_notification_id()  # what cannot be read is told now, not in the middle of something
+    except (sqlite3.Error, PersistenceError):
         datastore.close()
         raise
     return recorder
 
 
 def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"

@@ -1,9 +1,10 @@
 """The blueprint: every resource that a complete spec asks of its cloud, and what each needs first. Pure."""
 
+import re
 from collections.abc import Iterator
 
 from ..domain.catalogue import Catalogue
-from ..domain.model import ClusterSpec, PoolSpec, Role
+from ..domain.model import ClusterSpec, PoolSpec, Role, canonical
 from ..domain.resources import (
     Desired,
     Firewall,
@@ -22,11 +23,15 @@ from ..domain.resources import (
 )
 
 
+_SHELL = re.compile(r"#!\s*(\S*/)?(env\s+(-S\s+)?(\S*/)?)?(a|ba|da|k|mk|z)?sh(\s.*)?")
+
+
 def blueprint(spec: ClusterSpec, catalogue: Catalogue) -> list[Desired]:
     """Return the desired resources, each after everything that it needs.
 
     Kinds that the cloud does not have are left out; translation has listed them as losses.
     """
+    spec = canonical(spec)  # what is compared with a cloud must not depend on the order of writing
     kinds = catalogue.kinds
     resources = [
         item
@@ -96,7 +101,7 @@ def _pool(spec: ClusterSpec, pool: PoolSpec, kinds: frozenset[Kind]) -> Iterator
         needs.append(Key(Kind.SUBNET, subnet))
     needs += [Key(Kind.SSH_KEY, ssh_key.name) for ssh_key in spec.ssh_keys]
     # firewalls first: no server is ever reachable before it is protected
-    needs += [Key(Kind.FIREWALL, item.name) for item in spec.firewalls if item.role is pool.role]
+    needs += [Key(Kind.FIREWALL, item.name) for item in spec.firewalls if item.role == pool.role]
     for name in pool.servers():
         resource = Server(
             region=spec.placement.region,
@@ -151,13 +156,13 @@ def _edges(spec: ClusterSpec, _: frozenset[Kind]) -> Iterator[Desired]:
 def user_data(spec: ClusterSpec, pool: PoolSpec, server: str) -> str:
     """Return what a server runs at first boot: the pool's bootstrap script.
 
-    A script that starts with ``#!`` and names a shell gets the few values that a node needs as
-    exported variables after its first line (never credentials); anything else, such as
+    A script whose first line names a shell, such as ``#!/bin/bash -eu``, gets the few values that a
+    node needs as exported variables after that line (never credentials); anything else, such as
     ``#cloud-config``, goes out as it was written.
     """
     script = pool.bootstrap
     first, newline, rest = script.partition("\n")
-    if not (first.startswith("#!") and first.rstrip().endswith("sh")):
+    if not _SHELL.fullmatch(first):
         return script
     taints = ",".join(f"{taint.key}={taint.value}:{taint.effect}" for taint in pool.taints)
     labels = ",".join(f"{key}={value}" for key, value in sorted(pool.labels.items()))

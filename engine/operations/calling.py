@@ -4,7 +4,8 @@ One place for all clouds. A retryable error is tried again after a growing, jitt
 what the cloud asked for (`Retry-After`); every wait has a deadline; nothing spins.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event as Flag
 from typing import TypeVar
@@ -13,7 +14,7 @@ from ..domain.events import StepRetried
 from ..domain.resources import Accepted, Kind, Observed, Request, Status
 from ..errors import CloudError, Conflict, RateLimited, Rejected, ResourceMissing, TimedOut
 from ..ports import Cloud
-from .context import Context
+from .context import Context, legible
 from .planning import Step
 from .recording import OperationLog
 
@@ -22,17 +23,44 @@ _CONFLICTS = 3
 
 
 class StoppedError(Exception):
-    """Somebody asked the operation to stop while this step was waiting. Never leaves the executor."""
+    """Somebody asked the operation to stop while this step was waiting. Never leaves the executor.
+
+    `ambiguous` as for a `CloudError`: a call of this step may have had its effect.
+    """
+
+    ambiguous = False
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a create call came to. `made_now` is False for something that was there before."""
+    """What a create call came to. `made_now` is False for something that was there before.
+
+    `doubtful`: an earlier attempt got no answer, so there may be a second one that nobody has seen.
+    """
 
     accepted: Accepted
     owned: bool
     made_now: bool
     name: str
+    doubtful: bool = False
+
+
+@dataclass
+class _Doubt:
+    """Whether any attempt of a call may have had its effect although it failed."""
+
+    cast: bool = False
+
+
+@contextmanager
+def _doubting() -> Iterator[_Doubt]:
+    """Mark what is raised as ambiguous when any attempt was, not only the last one."""
+    doubt = _Doubt()
+    try:
+        yield doubt
+    except (CloudError, StoppedError) as error:
+        error.ambiguous = error.ambiguous or doubt.cast
+        raise
 
 
 def delay_before(attempt: int, error: CloudError, context: Context) -> float:
@@ -45,21 +73,37 @@ def delay_before(attempt: int, error: CloudError, context: Context) -> float:
     delay = context.random.uniform(ceiling / 2, ceiling)
     if isinstance(error, RateLimited) and error.retry_after is not None:
         # everybody was told the same moment: spread out behind it
-        delay = error.retry_after + context.random.uniform(0.0, pace.first_delay)
+        delay = max(0.0, error.retry_after) + context.random.uniform(0.0, pace.first_delay)
     return delay
 
 
-def reading(call: Callable[[], _T], context: Context) -> _T:
+def patience(
+    error: CloudError, attempt: int, started: float, context: Context, *, even_if: bool = False
+) -> float:
+    """Return the seconds to wait before the next attempt, or raise the error when there is no point in one.
+
+    What is rate limited, or worth waiting for (`even_if`), is tried until the deadline; the rest a few times.
+    """
+    wait = delay_before(attempt, error, context)
+    late = context.clock.monotonic() - started + wait > context.pace.deadline
+    patient = even_if or isinstance(error, RateLimited)
+    tired = attempt >= context.pace.attempts and not patient
+    if late or tired or not (error.retryable or even_if):
+        raise error
+    return wait
+
+
+def reading(call: Callable[[], _T], context: Context, sleep: Callable[[float], None] | None = None) -> _T:
     """Make a call that changes nothing, with retries. Raises the last `CloudError`."""
     attempt = 0
+    started = context.clock.monotonic()
     while True:
         attempt += 1
         try:
             return call()
         except CloudError as error:
-            if not error.retryable or attempt >= context.pace.attempts:
-                raise
-            context.clock.sleep(delay_before(attempt, error, context))
+            wait = patience(error, attempt, started, context)
+        (sleep or context.clock.sleep)(wait)
 
 
 class Caller:
@@ -77,75 +121,99 @@ class Caller:
         A call whose outcome is unknown, and a conflict, are settled by looking for the deterministic
         name; what is found is taken, never made twice. Raises `CloudError`, `ambiguous` if nobody knows.
         """
-        attempt, doubtful = 0, False
+        attempt = 0
         started = self._context.clock.monotonic()
-        while True:
-            attempt += 1
-            try:
-                return Made(self.cloud.create(request), owned=True, made_now=True, name=request.name)
-            except Conflict as error:
-                found = self._existing(request, made_now=doubtful)
-                if found is not None:
-                    return found
-                # the name may still belong to something that is being removed; give it a moment
-                self._retry(step, error, attempt, started, even_if=attempt < _CONFLICTS)
-            except CloudError as error:
-                if error.ambiguous:
-                    doubtful = True
-                    found = self._look(request)
+        with _doubting() as doubt:
+            while True:
+                attempt += 1
+                try:
+                    accepted = self.cloud.create(request)
+                except Conflict as error:
+                    found = self._existing(request, made_now=doubt.cast)
                     if found is not None:
                         return found
-                try:
+                    # the name may still belong to something that is being removed; give it a moment
+                    self._retry(step, error, attempt, started, even_if=attempt < _CONFLICTS)
+                except CloudError as error:
+                    doubt.cast = doubt.cast or error.ambiguous
+                    found = self._look(request) if error.ambiguous else None
+                    if found is not None:
+                        return found
                     self._retry(step, error, attempt, started)
-                except CloudError as last:
-                    last.ambiguous = last.ambiguous or doubtful
-                    raise
+                else:
+                    return Made(accepted, owned=True, made_now=True, name=request.name, doubtful=doubt.cast)
 
     def _existing(self, request: Request, *, made_now: bool) -> Made | None:
         """Return what stands in the way, as something to use; ours if it has our name."""
-        seen = reading(lambda: self.cloud.find(request), self._context)
+        seen = self.found(request)
         usable = [item for item in seen if item.status not in {Status.DELETING, Status.FAILED}]
         for item in sorted(usable, key=lambda item: (item.name != request.name, item.id)):
             ours = item.name == request.name
-            return Made(Accepted(id=item.id), owned=ours, made_now=ours and made_now, name=item.name)
+            return Made(
+                Accepted(id=item.id),
+                owned=ours,
+                made_now=ours and made_now,
+                name=item.name,
+                doubtful=ours and made_now,
+            )
         return None
+
+    def found(self, request: Request) -> list[Observed]:
+        """Return what the cloud finds under the request's name. Raises `CloudError`."""
+        return reading(lambda: self.cloud.find(request), self._context, self._sleep)
+
+    def found_in_time(self, request: Request) -> list[Observed]:
+        """Return what the cloud finds of that very name, looking several times before it is nothing."""
+        for _ in self._looks():
+            seen = [item for item in self.found(request) if item.name == request.name]
+            if seen:
+                return seen
+        return []
 
     def _look(self, request: Request) -> Made | None:
         """Look several times: lists lag behind, and one absence proves nothing."""
-        for look in range(self._context.pace.looks):
+        for _ in self._looks():
             found = self._existing(request, made_now=True)
             if found is not None and found.owned:
                 return found
-            self._sleep(self._context.pace.first_delay * 2.0**look)
         return None
+
+    def _looks(self) -> Iterator[None]:
+        """Count the looks, with growing pauses between them."""
+        for look in range(self._context.pace.looks):
+            if look:
+                self._sleep(self._context.pace.first_delay * 2.0 ** (look - 1))
+            yield
 
     def change(self, step: Step, call: Callable[[], _T]) -> _T:
         """Make a call that may safely be made twice."""
         attempt = 0
         started = self._context.clock.monotonic()
-        while True:
-            attempt += 1
-            try:
-                return call()
-            except CloudError as error:
-                self._retry(step, error, attempt, started)
+        with _doubting() as doubt:
+            while True:
+                attempt += 1
+                try:
+                    return call()
+                except CloudError as error:
+                    doubt.cast = doubt.cast or error.ambiguous
+                    self._retry(step, error, attempt, started)
 
     def delete(self, step: Step, kind: Kind, resource_id: str) -> None:
         """Ask for removal; gone already is fine, in use is tried again until the deadline."""
         attempt = 0
         started = self._context.clock.monotonic()
-        while True:
-            attempt += 1
-            try:
-                self.cloud.delete(kind, resource_id)
-            except ResourceMissing:
-                return
-            except Conflict as error:
-                self._retry(step, error, attempt, started, even_if=True)
-            except CloudError as error:
-                self._retry(step, error, attempt, started)
-            else:
-                return
+        with _doubting() as doubt:
+            while True:
+                attempt += 1
+                try:
+                    self.cloud.delete(kind, resource_id)
+                except ResourceMissing:
+                    return
+                except CloudError as error:
+                    doubt.cast = doubt.cast or error.ambiguous
+                    self._retry(step, error, attempt, started, even_if=isinstance(error, Conflict))
+                else:
+                    return
 
     def until_ready(self, step: Step, kind: Kind, accepted: Accepted) -> Observed:
         """Wait until a resource is usable. Raises `Rejected`, `TimedOut`."""
@@ -187,19 +255,13 @@ class Caller:
     ) -> None:
         """Wait before the next attempt, or raise the error when there is no point in one."""
         context = self._context
-        if not (error.retryable or even_if):
-            raise error
-        limited = isinstance(error, RateLimited)
-        wait = delay_before(attempt, error, context)
-        late = context.clock.monotonic() - started + wait > context.pace.deadline
-        if late or (attempt >= context.pace.attempts and not limited):
-            raise error
+        wait = patience(error, attempt, started, context, even_if=even_if)
         self._log.append(
             StepRetried(
                 step=step.id,
                 attempt=attempt,
                 error=type(error).__name__,
-                message=error.message,
+                message=legible(error.message),
                 wait_ms=int(wait * 1000),
             )
         )

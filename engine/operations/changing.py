@@ -16,7 +16,7 @@ from ..domain.model import ClusterSpec
 from ..domain.resources import Key
 from ..domain.state import ClusterState, apply_event
 from ..domain.validation import validate
-from ..errors import AlreadyExists, BudgetExceeded, WrongAccount
+from ..errors import AlreadyExists, BudgetExceeded, LogMoved, WrongAccount
 from ..journal.log import Journal
 from ..ports import Account, Cloud
 from .blueprint import blueprint
@@ -31,9 +31,13 @@ from .translation import Translation, complete, inherit
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A change, ready to be looked at. `spec` is what will be declared; None when it goes away."""
+    """A change, ready to be looked at. `spec` is what will be declared; None when it goes away.
+
+    `position` is where the log stood; a change is carried out once, and from there only.
+    """
 
     state: ClusterState
+    position: int
     cluster_id: str
     name: str
     account: Account
@@ -49,7 +53,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def empty(self) -> bool:
         """Whether nothing would change, neither in the log nor at the cloud."""
-        return self.plan.empty and not self.intents and not self.lost
+        unfinished = self.spec is None and not self.state.gone  # the name is still to be given back
+        return self.plan.empty and not self.intents and not self.lost and not unfinished
 
     @property
     def new(self) -> bool:
@@ -80,6 +85,7 @@ def prepare_create(
     cluster_id = context.new_id()
     return Prepared(
         state=ClusterState(),
+        position=0,
         cluster_id=cluster_id,
         name=spec.name,
         account=account,
@@ -111,6 +117,7 @@ def prepare_change(
     seen = reading(lambda: observe(cloud, state), context)
     return Prepared(
         state=state,
+        position=state.position,
         cluster_id=state.cluster_id,
         name=state.name,
         account=account,
@@ -132,6 +139,7 @@ def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepa
     seen = reading(lambda: observe(cloud, state), context)
     return Prepared(
         state=state,
+        position=state.position,
         cluster_id=state.cluster_id,
         name=state.name,
         account=account,
@@ -158,6 +166,8 @@ def carry_out(
     Raises `LogMoved` when the log is no longer where it was, `OperationFailed`, `Interrupted`.
     """
     state = prepared.state
+    if state.position != prepared.position:  # carried out before
+        raise LogMoved(prepared.position)
     number = state.operations + 1
     opening = _opening(prepared, context, kind, summary)
     if prepared.new:

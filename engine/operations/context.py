@@ -9,10 +9,12 @@ from random import Random
 from typing import Protocol
 
 from ..domain.events import Holder
-from ..errors import CloudError
+from ..errors import CloudError, InvalidInput
 from ..journal.log import Envelope
 from ..ports import Clock
 from .planning import Step
+
+_LONGEST_TEXT = 10_000
 
 
 class Progress(Protocol):
@@ -83,8 +85,12 @@ class Pace:
     first_poll: float = 0.25
     longest_poll: float = 5.0
     deadline: float = 600.0
-    looks: int = 4
+    looks: int = 5
     """How often a call with an unknown outcome is looked for before it is taken to have had no effect."""
+
+    def __post_init__(self) -> None:
+        if self.parallel < 1:
+            raise InvalidInput("parallel", f"{self.parallel} steps at once is none at all")
 
 
 @dataclass(frozen=True)
@@ -118,5 +124,20 @@ class Context:
     def envelope(self, operation: int, *, cause: int = 0) -> Envelope:
         """Return the envelope of events that are recorded now."""
         return Envelope(
-            time=self.now(), actor=self.actor, operation=operation, reason=self.reason, cause=cause
+            time=self.now(),
+            actor=legible(self.actor),
+            operation=operation,
+            reason=legible(self.reason),
+            cause=cause,
         )
+
+
+def legible(text: str) -> str:
+    r"""Return text from outside (a command line, a cloud's answer) as it can always be written down.
+
+    Lone surrogates, which no UTF-8 holds, are replaced, and what is longer than a message is cut.
+
+    >>> legible("caf\udce9")
+    'caf?'
+    """
+    return text[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -4,22 +4,25 @@ Intent is on disk before each call and the outcome after it. Steps run as soon a
 succeeded, at most `Pace.parallel` at once; phase 1 (deletions) begins when phase 0 is complete. After
 a failure nothing new starts, running steps finish, and then `rollback` removes what this operation
 created, unless something was deleted already: then what is done stays, and the next apply goes on.
+What is not a cloud's doing (a store that fails, a mistake in an adapter) ends the run without
+rollback: the log says so if it still can be written, and the next apply looks before it acts.
 """
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event as Flag
 
 from ..domain import events as ev
 from ..domain.resources import Accepted, Request, Resource, provider_name
-from ..errors import CloudError, Interrupted, LogMoved, OperationFailed
+from ..errors import CloudError, Interrupted, LogMoved, OperationFailed, StoreError
 from ..ports import Account, Cloud
 from .calling import Caller, StoppedError
-from .context import Context
+from .context import Context, legible
 from .planning import Action, Plan, Step
-from .recording import OperationLog
-from .rollback import Rollback
+from .recording import OperationLog, step_failed
+from .rollback import Report, Rollback
 
 
 @dataclass
@@ -34,14 +37,17 @@ class Result:
 
 @dataclass
 class _Course:
-    """What has happened so far in one run."""
+    """What has happened so far in one run.
+
+    `changed`, `removed` and `doubtful` hold the steps that changed, removed or made something at the
+    cloud, or may have, whether or not the step as a whole succeeded.
+    """
 
     done: dict[int, Step] = field(default_factory=dict)
     failure: tuple[Step, CloudError] | None = None
-    failed: list[Step] = field(default_factory=list)
+    changed: list[Step] = field(default_factory=list)
+    removed: list[Step] = field(default_factory=list)
     doubtful: list[tuple[Step, Request]] = field(default_factory=list)
-    removed: bool = False
-    interrupted: bool = False
 
 
 class Executor:
@@ -74,10 +80,13 @@ class Executor:
         """
         started = self._context.clock.monotonic()
         self._context.progress.planned(len(self._plan.steps))
-        for phase in sorted({step.phase for step in self._plan.steps}):
-            self._run_phase([step for step in self._plan.steps if step.phase == phase])
-            if self._course.failure or self._course.interrupted or self._log.displaced:
-                break
+        try:
+            for phase in sorted({step.phase for step in self._plan.steps}):
+                if not self._halted():
+                    self._run_phase([step for step in self._plan.steps if step.phase == phase])
+        except BaseException as error:
+            self._abandon(error)
+            raise
         self._conclude(finish)
         return Result(
             operation=self._log.number,
@@ -86,6 +95,10 @@ class Executor:
             seconds=self._context.clock.monotonic() - started,
         )
 
+    def _halted(self) -> bool:
+        """Whether nothing new may start."""
+        return self._course.failure is not None or self._stop.is_set() or self._log.displaced
+
     def _run_phase(self, steps: list[Step]) -> None:
         """Run steps as their predecessors finish, until all are done or nothing may start."""
         waiting = {step.id: set(step.after) - self._course.done.keys() for step in steps}
@@ -93,17 +106,21 @@ class Executor:
         running: dict[Future[None], Step] = {}
         with ThreadPoolExecutor(self._context.pace.parallel, thread_name_prefix="step") as pool:
             while True:
-                if not (self._course.failure or self._stop.is_set() or self._log.displaced):
-                    for step_id in [number for number, before in waiting.items() if not before]:
+                if not self._halted():
+                    # what is handed to the pool will run: never more than it has hands
+                    room = self._context.pace.parallel - len(running)
+                    for step_id in [number for number, before in waiting.items() if not before][:room]:
                         del waiting[step_id]
                         running[pool.submit(self._step, by_id[step_id])] = by_id[step_id]
                 if not running:
-                    return
+                    break
                 for future in self._next(running):
                     step = running.pop(future)
                     if self._settle(step, future):
                         for before in waiting.values():
                             before.discard(step.id)
+        if waiting and not self._halted():
+            raise ValueError(f"steps {sorted(waiting)} wait for steps that never come")
 
     def _next(self, running: dict[Future[None], Step]) -> set[Future[None]]:
         """Wait for a step to end; the first Ctrl-C asks the running ones to stop at a safe point."""
@@ -111,7 +128,6 @@ class Executor:
             return wait(running, return_when=FIRST_COMPLETED).done
         except KeyboardInterrupt:
             self._stop.set()
-            self._course.interrupted = True
             self._context.progress.interrupted(len(running))
             return wait(running, return_when=FIRST_COMPLETED).done
 
@@ -120,15 +136,21 @@ class Executor:
         error = future.exception()
         if error is None:
             self._course.done[step.id] = step
-            self._course.removed |= step.action is Action.DELETE
             return True
         if isinstance(error, CloudError):
             self._course.failure = self._course.failure or (step, error)
-            self._course.failed.append(step)
             return False
         if isinstance(error, StoppedError):
             return False
+        self._stop.set()
         raise error
+
+    def _abandon(self, error: BaseException) -> None:
+        """Write down that the run ended in a way that nobody foresaw, so that the cluster is not held."""
+        ended = ev.Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ev.Outcome.FAILED
+        text = legible(f"{type(error).__name__}: {error}")
+        with suppress(StoreError):
+            self._log.append(ev.OperationFinished(outcome=ended, done=len(self._course.done), error=text))
 
     def _step(self, step: Step) -> None:
         started = self._context.clock.monotonic()
@@ -136,16 +158,7 @@ class Executor:
         try:
             self._act[step.action](step)
         except CloudError as error:
-            self._log.append(
-                ev.StepFailed(
-                    step=step.id,
-                    error=type(error).__name__,
-                    message=error.message,
-                    status=error.status or 0,
-                    request_id=error.request_id,
-                    ambiguous=error.ambiguous,
-                )
-            )
+            self._log.append(step_failed(step.id, error))
             self._context.progress.failed(step, error)
             raise
         self._context.progress.done(step, self._context.clock.monotonic() - started)
@@ -169,10 +182,12 @@ class Executor:
         self._begin(step, name=request.name)
         try:
             made = self._caller.create(step, request)
-        except CloudError as error:
+        except (CloudError, StoppedError) as error:
             if error.ambiguous:
                 self._course.doubtful.append((step, request))
             raise
+        if made.doubtful:
+            self._course.doubtful.append((step, request))
         self._log.append(
             self._provisioned(
                 step,
@@ -190,7 +205,15 @@ class Executor:
         request = self._request(step)
         self._begin(step, name=request.name)
         changed = frozenset(change.field for change in step.changes)
-        accepted = self._caller.change(step, lambda: self._cloud.update(request, step.resource_id, changed))
+        try:
+            accepted = self._caller.change(
+                step, lambda: self._cloud.update(request, step.resource_id, changed)
+            )
+        except (CloudError, StoppedError) as error:
+            if error.ambiguous:
+                self._course.changed.append(step)
+            raise
+        self._course.changed.append(step)
         seen = self._caller.until_ready(step, step.key.kind, accepted)
         self._log.append(
             ev.ResourceUpdated(
@@ -205,7 +228,13 @@ class Executor:
 
     def _delete(self, step: Step) -> None:
         self._begin(step)
-        self._caller.delete(step, step.key.kind, step.resource_id)
+        try:
+            self._caller.delete(step, step.key.kind, step.resource_id)
+        except (CloudError, StoppedError) as error:
+            if error.ambiguous:
+                self._course.removed.append(step)
+            raise
+        self._course.removed.append(step)
         self._caller.until_gone(step, step.key.kind, step.resource_id)
         self._log.append(
             ev.ResourceDestroyed(step=step.id, key=step.key, resource_id=step.resource_id),
@@ -243,6 +272,8 @@ class Executor:
                 resource_id=step.resource_id,
             )
         )
+        if self._log.displaced:  # somebody else has the cluster: the intent is written, the call is not made
+            raise StoppedError
 
     def _provisioned(
         self, step: Step, resource: Resource, resource_id: str, *, name: str, owned: bool, adopted: bool
@@ -269,7 +300,7 @@ class Executor:
         done = len(course.done)
         if self._log.displaced:
             raise LogMoved(self._log.state.position)
-        if course.interrupted and course.failure is None:
+        if course.failure is None and self._stop.is_set():
             finish(ev.OperationFinished(outcome=ev.Outcome.INTERRUPTED, done=done))
             raise Interrupted(cluster, number, done, len(self._plan.steps))
         if course.failure is None:
@@ -277,22 +308,45 @@ class Executor:
             return
         step, cause = course.failure
         if course.removed:
-            finish(ev.OperationFinished(outcome=ev.Outcome.PARTIAL, done=done, error=str(cause)))
-            raise OperationFailed(cluster, number, str(step.key), cause, done=done) from cause
-        report = Rollback(self._cloud, self._log, self._context, len(self._plan.steps)).run(
-            [item for item in (*course.done.values(), *course.failed) if item.action is Action.UPDATE],
-            course.doubtful,
-        )
-        outcome = ev.Outcome.PARTIAL if report.left else ev.Outcome.ROLLED_BACK
+            left = tuple(
+                f"{item.key} ({item.resource_id}): it was asked to go and not seen to be gone"
+                for item in course.removed
+                if item.id not in course.done
+            )
+            outcome, undone = ev.Outcome.PARTIAL, 0
+        else:
+            try:
+                report = self._roll_back()
+            except BaseException as error:
+                self._abandon(error)
+                raise
+            left, undone = tuple(report.left), report.undone
+            outcome = ev.Outcome.PARTIAL if left else ev.Outcome.ROLLED_BACK
+            done = 0
         finish(
             ev.OperationFinished(
                 outcome=outcome,
-                done=done,
-                rolled_back=report.undone,
-                left=tuple(report.left),
-                error=str(cause),
+                done=len(course.done),
+                rolled_back=undone,
+                left=left,
+                error=legible(str(cause)),
             )
         )
         raise OperationFailed(
-            cluster, number, str(step.key), cause, rolled_back=report.undone, left=tuple(report.left)
+            cluster, number, str(step.key), cause, rolled_back=undone, left=left, done=done
         ) from cause
+
+    def _roll_back(self) -> Report:
+        """Clean up in a thread, where Ctrl-C does not strike; a second one leaves what is not done yet."""
+        rollback = Rollback(self._cloud, self._log, self._context, len(self._plan.steps))
+        pressed = 0
+        with ThreadPoolExecutor(1, thread_name_prefix="rollback") as pool:
+            cleaning = pool.submit(rollback.run, self._course.changed, self._course.doubtful)
+            while True:
+                try:
+                    return cleaning.result()
+                except KeyboardInterrupt:
+                    pressed += 1
+                    self._context.progress.interrupted(1)
+                    if pressed > 1:
+                        rollback.stop()

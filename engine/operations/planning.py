@@ -8,11 +8,24 @@ being added can be rolled back with nothing lost.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
+from ipaddress import ip_network
 from typing import Any
 
 import msgspec
 
-from ..domain.resources import Desired, Key, Kind, Observed, Resource, Status
+from ..domain.resources import (
+    Desired,
+    Key,
+    Kind,
+    Network,
+    Observed,
+    ReservedIpAssignment,
+    Resource,
+    SshKey,
+    Status,
+    Subnet,
+)
 from ..errors import Refused
 
 
@@ -108,7 +121,7 @@ REFERENCES: Mapping[str, Kind] = {
 
 _DELETED_AFTER: Mapping[Kind, tuple[Kind, ...]] = {
     Kind.SERVER: (Kind.VOLUME_ATTACHMENT, Kind.RESERVED_IP_ASSIGNMENT),
-    Kind.VOLUME: (Kind.VOLUME_ATTACHMENT, Kind.SERVER),
+    Kind.VOLUME: (Kind.VOLUME_ATTACHMENT,),
     Kind.RESERVED_IP: (Kind.RESERVED_IP_ASSIGNMENT,),
     Kind.FIREWALL: (Kind.SERVER,),
     Kind.SUBNET: (Kind.SERVER, Kind.LOAD_BALANCER),
@@ -117,6 +130,9 @@ _DELETED_AFTER: Mapping[Kind, tuple[Kind, ...]] = {
     Kind.TAG: (Kind.SERVER, Kind.FIREWALL, Kind.LOAD_BALANCER, Kind.VOLUME),
 }
 """What must be gone before a resource of a kind is deleted."""
+
+_EXCLUSIVE = (SshKey, Network, Subnet, ReservedIpAssignment)
+"""What a cloud refuses while another of the kind has the same key, range or server, whatever their names."""
 
 _LOSSES: Mapping[Kind, str] = {
     Kind.SERVER: "what is on its disk is lost",
@@ -145,11 +161,12 @@ class _Planner:
         self.known: dict[Key, Known] = {}
         self.surplus: list[Known] = []
         for item in known:
-            self._sort_in(item)
+            if item.observed.status is not Status.DELETING:  # that is as good as gone
+                self._sort_in(item)
         self.steps: list[Step] = []
         self.making: dict[Key, int] = {}
         self.replaced: set[Key] = set()
-        self.removing: list[Known] = []
+        self.removed: dict[Kind, list[tuple[Known, int]]] = {}
         self.notes: list[str] = []
 
     def _sort_in(self, item: Known) -> None:
@@ -165,26 +182,22 @@ class _Planner:
 
     def plan(self) -> Plan:
         doomed = self._doomed()
+        removing: list[Known] = []
         for item in self.desired.values():
             have = self.known.get(item.key)
-            if have is None or have.observed.status is Status.DELETING:
+            if have is None:
                 self._create(item, "it is declared and not there")
             elif item.key in doomed:
                 self.replaced.add(item.key)
-                self.removing.append(have)
+                removing.append(have)
             else:
                 self._keep(item, have)
-        self.removing += [
-            have
-            for key, have in self.known.items()
-            if key not in self.desired and have.observed.status is not Status.DELETING
-        ]
-        deletions = self._delete_all([*self.removing, *self.surplus])
+        removing += [have for key, have in self.known.items() if key not in self.desired]
+        deletions = self._delete_all([*removing, *self.surplus])
         for item in self.desired.values():
             if item.key in self.replaced:
-                why = doomed[item.key]
-                self._create(item, *why, after=(deletions[item.key],), phase=1, replaces=True)
-        return Plan(steps=tuple(self._phased()), notes=tuple(self.notes))
+                self._create(item, *doomed[item.key], after=tuple(deletions[item.key]), replaces=True)
+        return Plan(steps=tuple(self._ordered()), notes=tuple(self.notes))
 
     def _doomed(self) -> dict[Key, tuple[str, ...]]:
         """Find what must be replaced, and why; what refers to something replaced is, too."""
@@ -221,12 +234,11 @@ class _Planner:
         seen = have.observed.properties
         changes: list[Change] = []
         for field, after in wanted.items():
-            if field in REFERENCES:
-                if field in have.observed.links:
-                    target = self.known.get(Key(REFERENCES[field], str(after)))
-                    now = have.observed.links[field]
-                    if target is None or target.observed.id != now:
-                        changes.append(Change(field=field, before=now, after=after))
+            if field in REFERENCES and field in have.observed.links:
+                target = self.known.get(Key(REFERENCES[field], str(after)))
+                now = have.observed.links[field]
+                if target is None or target.observed.id != now:
+                    changes.append(Change(field=field, before=now, after=after))
                 continue
             if field not in seen and field not in recorded:
                 continue  # nobody can say; adopting it records what is wanted
@@ -253,7 +265,6 @@ class _Planner:
                 resource_id=have.observed.id,
                 needs=item.needs,
                 reasons=(why,),
-                after=self._makers(item),
             )
             self.making[item.key] = adopt
         if mutable:
@@ -279,16 +290,11 @@ class _Planner:
             needs=item.needs,
             changes=changes,
             reasons=tuple(f"{c.field} differs" for c in changes),
-            after=(*self._makers(item), *((adopt,) if adopt else ())),
+            after=(adopt,) if adopt else (),
         )
 
     def _create(
-        self,
-        item: Desired,
-        *reasons: str,
-        after: tuple[int, ...] = (),
-        phase: int = 0,
-        replaces: bool = False,
+        self, item: Desired, *reasons: str, after: tuple[int, ...] = (), replaces: bool = False
     ) -> None:
         self.making[item.key] = self._add(
             Action.CREATE,
@@ -296,27 +302,23 @@ class _Planner:
             resource=item.resource,
             needs=item.needs,
             reasons=reasons,
-            after=(*self._makers(item), *after),
-            phase=phase,
+            after=after,
             replaces=replaces,
         )
 
-    def _makers(self, item: Desired) -> tuple[int, ...]:
-        return tuple(self.making[need] for need in item.needs if need in self.making)
-
-    def _delete_all(self, items: Sequence[Known]) -> dict[Key, int]:
-        """Add the deletions, dependents first, highest ordinals first; return the step of each key."""
+    def _delete_all(self, items: Sequence[Known]) -> dict[Key, list[int]]:
+        """Add the deletions, dependents first, highest ordinals first; return the steps of each key."""
         order = {kind: rank for rank, kind in enumerate(_deletion_order())}
         rows = sorted(items, key=lambda item: (order[item.key.kind], *_descending(item.key.name)))
-        by_kind: dict[Kind, list[tuple[Known, int]]] = {}
-        steps: dict[Key, int] = {}
+        steps: dict[Key, list[int]] = {}
+        # rows come kind by kind, and all of a kind's dependents before it
+        dependents = cache(self._removed_by_link)
         for item in rows:
-            before = [
-                step
-                for kind in _DELETED_AFTER.get(item.key.kind, ())
-                for other, step in by_kind.get(kind, ())
-                if _leans_on(other, item)
-            ]
+            before: list[int] = []
+            for kind in _DELETED_AFTER.get(item.key.kind, ()):
+                leaning = dependents(kind, item.key.kind.value.replace("-", "_"))
+                before += leaning.get(item.observed.id, [])
+                before += leaning.get("", [])  # they do not say on which
             replaced = item.key in self.replaced and item is self.known.get(item.key)
             step = self._add(
                 Action.DELETE if item.owned else Action.FORGET,
@@ -329,10 +331,16 @@ class _Planner:
                 replaces=replaced,
                 irreversible=_LOSSES.get(item.key.kind, "") if item.owned else "",
             )
-            by_kind.setdefault(item.key.kind, []).append((item, step))
-            if item is self.known.get(item.key):
-                steps[item.key] = step
+            self.removed.setdefault(item.key.kind, []).append((item, step))
+            steps.setdefault(item.key, []).append(step)
         return steps
+
+    def _removed_by_link(self, kind: Kind, link: str) -> dict[str, list[int]]:
+        """Return the deletions of a kind by the provider id that a link of theirs shows, or by nothing."""
+        found: dict[str, list[int]] = {}
+        for item, step in self.removed.get(kind, ()):
+            found.setdefault(item.observed.links.get(link, ""), []).append(step)
+        return found
 
     def _why_delete(self, item: Known, *, replaced: bool) -> str:
         if replaced:
@@ -346,21 +354,42 @@ class _Planner:
         self.steps.append(step)
         return step.id
 
-    def _phased(self) -> list[Step]:
-        """Move everything that waits for a deletion into phase 1."""
-        phase = {step.id: step.phase for step in self.steps}
-        for step in sorted(self.steps, key=lambda step: step.id):
-            if any(phase[before] for before in step.after):
-                phase[step.id] = 1
-        late = {step.key for step in self.steps if phase[step.id] and step.action is Action.CREATE}
-        fixed = []
-        for step in self.steps:
-            waits = set(step.after) | {
-                self.making[need] for need in step.needs if need in late and self.making[need] != step.id
+    def _ordered(self) -> list[Step]:
+        """Let each step wait for what it needs; what waits for a deletion, however far off, is phase 1."""
+        before = {step.id: self._waits(step) for step in self.steps}
+
+        @cache
+        def phase(number: int) -> int:
+            return max([self.steps[number - 1].phase, *map(phase, before[number])])
+
+        return [
+            msgspec.structs.replace(step, after=tuple(sorted(before[step.id])), phase=phase(step.id))
+            for step in self.steps
+        ]
+
+    def _waits(self, step: Step) -> set[int]:
+        waits = {*step.after, *(self.making[need] for need in step.needs if need in self.making)}
+        if isinstance(step.resource, _EXCLUSIVE) and step.action is Action.CREATE:
+            waits |= {
+                number
+                for other, number in self.removed.get(step.key.kind, ())
+                if other.owned and self._in_the_way(step.resource, other)
             }
-            moved = phase[step.id] or any(need in late for need in step.needs)
-            fixed.append(msgspec.structs.replace(step, after=tuple(sorted(waits)), phase=int(bool(moved))))
-        return fixed
+        return waits
+
+    def _in_the_way(self, wanted: Resource, other: Known) -> bool:
+        """Whether a cloud refuses, or may refuse, `wanted` while `other` is still there."""
+        match wanted:
+            case SshKey(public_key=material):
+                return _last_seen(other, "public_key") in {None, material}
+            case Network(cidr=cidr) | Subnet(cidr=cidr):
+                theirs = _last_seen(other, "cidr")
+                return theirs is None or ip_network(theirs, strict=False).overlaps(ip_network(cidr))
+            case ReservedIpAssignment(server=name):
+                server = self.known.get(Key(Kind.SERVER, name))
+                return server is not None and other.observed.links.get("server") == server.observed.id
+            case _:
+                return False
 
 
 def _deletion_order() -> list[Kind]:
@@ -374,15 +403,13 @@ def _deletion_order() -> list[Kind]:
     return order
 
 
-def _leans_on(dependent: Known, item: Known) -> bool:
-    """Whether `dependent` must go before `item`: by its links where it shows them, by kind otherwise."""
-    link = item.key.kind.value.replace("-", "_")
-    return dependent.observed.links.get(link, item.observed.id) == item.observed.id
+def _last_seen(item: Known, field: str) -> Any:
+    return item.observed.properties.get(field, getattr(item.recorded, field, None))
 
 
 def _descending(name: str) -> tuple[str, int]:
     stem, _, ordinal = name.rpartition("-")
-    return (stem, -int(ordinal)) if ordinal.isdigit() else (name, 0)
+    return (stem, -int(ordinal)) if ordinal.isdecimal() else (name, 0)
 
 
 def _show(value: Any) -> str:

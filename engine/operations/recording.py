@@ -7,11 +7,11 @@ down all the same, behind their events, and `displaced` tells the executor to st
 
 from threading import Lock
 
-from ..domain.events import AnyEvent, Recorded
+from ..domain.events import AnyEvent, Recorded, StepFailed
 from ..domain.state import ClusterState, apply_event
-from ..errors import LogMoved
+from ..errors import CloudError, LogMoved
 from ..journal.log import Journal
-from .context import Context
+from .context import Context, legible
 
 _CATCH_UPS = 20
 
@@ -64,3 +64,15 @@ class OperationLog:
         self.displaced = True
         for item in self.journal.read(self._stream, after=self.state.position):
             apply_event(self.state, item)
+
+
+def step_failed(step: int, error: CloudError) -> StepFailed:
+    """Return the event that says how a step failed."""
+    return StepFailed(
+        step=step,
+        error=type(error).__name__,
+        message=legible(error.message),
+        status=error.status or 0,
+        request_id=legible(error.request_id),
+        ambiguous=error.ambiguous,
+    )

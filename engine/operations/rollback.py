@@ -13,10 +13,10 @@ from ..domain import events as ev
 from ..domain.resources import Key, Request, provider_name
 from ..errors import CloudError
 from ..ports import Cloud
-from .calling import Caller, reading
-from .context import Context
+from .calling import Caller, StoppedError
+from .context import Context, legible
 from .planning import Action, Step
-from .recording import OperationLog
+from .recording import OperationLog, step_failed
 
 
 @dataclass
@@ -35,31 +35,50 @@ class Rollback:
         self._log = log
         self._context = context
         self._next = last_step
-        self._caller = Caller(cloud, log, context, Flag())  # its own flag: Ctrl-C does not stop cleaning
+        self._stop = Flag()  # its own: the Ctrl-C that ended the operation does not stop cleaning
+        self._caller = Caller(cloud, log, context, self._stop)
         self._report = Report()
+
+    def stop(self) -> None:
+        """Ask to leave what is not taken back yet; it is reported. From another thread."""
+        self._stop.set()
 
     def run(self, updates: Sequence[Step], doubtful: Sequence[tuple[Step, Request]]) -> Report:
         """Undo in-place changes, then delete what was created, newest first; confirm that it is gone."""
         held = self._log.state.open
         made = [] if held is None else list(held.made.items())
         for step, request in doubtful:
-            made += self._found_after_all(step, request)
+            made += [item for item in self._found_after_all(step, request) if item not in made]
         if made or updates:
             self._context.progress.rolling_back(len(made) + len(updates))
         for update in reversed(updates):
-            self._revert(update)
-        asked = [self._remove(key, resource_id) for key, resource_id in reversed(made)]
+            if self._may_go_on(update.key, update.resource_id):
+                self._revert(update)
+        asked = [
+            self._remove(key, resource_id)
+            for key, resource_id in reversed(made)
+            if self._may_go_on(key, resource_id)
+        ]
         for removal in asked:
             if removal is not None:
                 self._confirm(removal)
         return self._report
 
+    def _may_go_on(self, key: Key, resource_id: str) -> bool:
+        """Whether this change may still be taken back; report it when it may not."""
+        reason = "it was stopped" if self._stop.is_set() else ""
+        if self._log.displaced:
+            reason = "somebody else is changing the cluster"
+        if reason:
+            self._report.left.append(f"{key} ({resource_id}): {reason}")
+        return not reason
+
     def _found_after_all(self, step: Step, request: Request) -> list[tuple[Key, str]]:
         """Look for what a call of unknown outcome may have made; say so when nobody can tell."""
         try:
-            seen = reading(lambda: self._cloud.find(request), self._context)
-        except CloudError as error:
-            self._report.left.append(f"{step.key} (perhaps: {error})")
+            seen = self._caller.found_in_time(request)
+        except (CloudError, StoppedError) as error:
+            self._report.left.append(legible(f"{step.key} (perhaps: {str(error) or 'it was stopped'})"))
             return []
         return [(step.key, item.id) for item in seen if item.name == request.name]
 
@@ -85,7 +104,7 @@ class Rollback:
         step = self._step(Action.DELETE, key, resource_id)
         try:
             self._caller.delete(step, key.kind, resource_id)
-        except CloudError as error:
+        except (CloudError, StoppedError) as error:
             self._leave(step, error)
             return None
         return step
@@ -93,7 +112,7 @@ class Rollback:
     def _confirm(self, step: Step) -> None:
         try:
             self._caller.until_gone(step, step.key.kind, step.resource_id)
-        except CloudError as error:
+        except (CloudError, StoppedError) as error:
             self._leave(step, error)
             return
         self._log.append(
@@ -122,7 +141,7 @@ class Rollback:
                 step, lambda: self._cloud.update(request, done.resource_id, changed)
             )
             self._caller.until_ready(step, done.key.kind, accepted)
-        except CloudError as error:
+        except (CloudError, StoppedError) as error:
             self._leave(step, error)
             return
         self._log.append(
@@ -138,16 +157,10 @@ class Rollback:
         self._report.undone += 1
         self._context.progress.done(step, 0.0)
 
-    def _leave(self, step: Step, error: CloudError) -> None:
-        self._log.append(
-            ev.StepFailed(
-                step=step.id,
-                error=type(error).__name__,
-                message=error.message,
-                status=error.status or 0,
-                request_id=error.request_id,
-                ambiguous=error.ambiguous,
-            )
-        )
-        self._report.left.append(f"{step.key} ({step.resource_id}): {error}")
-        self._context.progress.failed(step, error)
+    def _leave(self, step: Step, error: CloudError | StoppedError) -> None:
+        reason = "it was stopped"
+        if isinstance(error, CloudError):
+            reason = str(error)
+            self._log.append(step_failed(step.id, error))
+            self._context.progress.failed(step, error)
+        self._report.left.append(legible(f"{step.key} ({step.resource_id}): {reason}"))

@@ -4,6 +4,7 @@ The archive itself is written and read by whoever calls (`kubisnap.archives`); h
 and what comes of what comes out. Capturing asks nothing of the cloud, so that it works on a bad day.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -18,8 +19,10 @@ from ..journal.log import Journal
 from ..ports import Cloud
 from .calling import reading
 from .changing import Prepared, close_interrupted, prepare_create, refuse_if_held
-from .context import Context
+from .context import Context, legible
 from .translation import translate
+
+_CLUSTER_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,8 @@ def capture(
 
     Raises `Locked` while an operation runs: a snapshot never holds half of one.
     """
+    if not state.declared:
+        raise Refused("there is no cluster to capture")
     refuse_if_held(state, context)
     close_interrupted(journal, state, context)
     rows = tuple(journal.rows(state.cluster_id, until=state.position))
@@ -86,7 +91,7 @@ def capture(
             size=written.size,
             events=len(rows),
             position=position,
-            file=written.file,
+            file=legible(written.file),
         ),
         ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED),
     ]
@@ -119,6 +124,8 @@ def unpack(name: str, digest: str, rows: Iterable[StoredRow]) -> ArchivedCluster
         raise CorruptArchive(name, f"its events do not make a cluster: {error}") from error
     if not state.declared:
         raise Refused(f"{name} holds no cluster")
+    if not _CLUSTER_ID.fullmatch(state.cluster_id):
+        raise CorruptArchive(name, "its cluster's id is not one")
     spec = state.spec()
     try:
         validate(spec)

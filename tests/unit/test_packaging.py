@@ -1,5 +1,6 @@
 """The links, the wheel and the tree agree (ADR 0001)."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -47,24 +48,57 @@ def test_a_link_is_relative_so_that_a_checkout_may_be_anywhere(name: str) -> Non
     assert (ROOT / "kubisnap" / name).readlink() == Path("..") / name
 
 
-def test_the_wheel_holds_what_git_tracks_and_nothing_else(tmp_path: Path) -> None:
-    expected = {f"kubisnap/{path}" for path in tracked(*FOLDERS)}
-    expected |= {"kubisnap/__init__.py", "kubisnap/__main__.py", "kubisnap/py.typed"}
-
+def build_wheel(folder: Path) -> Path:
     built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    [wheel] = tmp_path.glob("*.whl")
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_what_git_tracks_and_nothing_else(tmp_path: Path) -> None:
+    expected = {f"kubisnap/{path}" for path in tracked(*FOLDERS)}
+    expected |= {"kubisnap/__init__.py", "kubisnap/__main__.py", "kubisnap/py.typed"}
+
+    wheel = build_wheel(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
 
     assert len(names) == len(set(names))
     assert {name for name in names if "__pycache__" not in name} == expected
+
+
+def test_the_demo_runs_from_the_wheel_alone(tmp_path: Path) -> None:
+    """The simulator ships with the package: everything comes from the wheel, nothing from the checkout."""
+    place = tmp_path / "installed"
+    with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
+        archive.extractall(place)
+    script = (
+        "import sys; import kubisnap; from kubisnap.cli.app import run; "
+        f"assert kubisnap.__file__.startswith({str(place)!r}), kubisnap.__file__; "
+        "sys.exit(run(['demo']))"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(place), "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "web-eu on digitalocean/fra1: equal" in ran.stdout
+    assert "web-sim on sandbox/sim-us-east: equal" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
 
 
 def test_the_program_runs_from_any_folder(tmp_path: Path) -> None:

@@ -1,0 +1,320 @@
+"""Makes log-v1.jsonl and log-v1.state.json: run it when a new kind of event joins, and never otherwise.
+
+The lines were written once and stay: later versions must read them and fold them to the same state.
+When an event's schema goes up, these files stay as they are and a log-v2 joins them.
+
+A line is one stored event: its stream, its version, its tag, and its bytes in base64.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kubisnap.engine.domain import events as ev
+from kubisnap.engine.domain.model import (
+    FirewallSpec,
+    Forward,
+    Image,
+    LoadBalancerSpec,
+    NetworkSpec,
+    Placement,
+    PoolSpec,
+    Protocol,
+    ReservedIpSpec,
+    Role,
+    Rule,
+    Size,
+    SshKeySpec,
+    SubnetSpec,
+    Taint,
+    TaintEffect,
+    VolumeSpec,
+)
+from kubisnap.engine.domain.resources import (
+    Firewall,
+    Key,
+    Kind,
+    LoadBalancer,
+    Network,
+    ReservedIp,
+    ReservedIpAssignment,
+    Resource,
+    Server,
+    SshKey,
+    Subnet,
+    Tag,
+    Volume,
+    VolumeAttachment,
+)
+from kubisnap.engine.domain.state import ClusterState, fold
+from kubisnap.engine.journal.codec import Codec, StoredRow
+
+LOG = Path(__file__).with_name("log-v1.jsonl")
+STATE = Path(__file__).with_name("log-v1.state.json")
+
+CLUSTER = "000102030405460788090a0b0c0d0e0f"
+NAME = "grosse-1"
+START = 1_704_164_645_000_000
+HOLDER = ev.Holder(host="maker.example", pid=4242)
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8Nn8Nn8Nn8Nn8Nn8Nn8Nn8Nn8Nn8Nn8Nn8Nn8N"
+_REGION = "sim-us-east"
+_FORWARD = (Forward(port=80, target_port=30080),)
+_RULE = Rule(protocol=Protocol.TCP, ports="8000-8100", sources=("192.0.2.0/24", "worker"))
+
+_RESOURCES: tuple[tuple[str, Resource], ...] = (
+    ("cluster", Tag()),
+    ("worker", Tag(role=Role.WORKER)),
+    ("admin", SshKey(public_key=_KEY)),
+    ("main", Network(region=_REGION, cidr="10.90.0.0/20")),
+    ("inner", Subnet(cidr="10.90.4.0/24", network="main")),
+    ("nodes", Firewall(role=Role.WORKER, rules=(_RULE,))),
+    (
+        "workers-0",
+        Server(
+            region=_REGION,
+            size="sb-1x1",
+            image="sim-debian-12",
+            role=Role.WORKER,
+            pool="workers",
+            network="main",
+            subnet="inner",
+            ssh_keys=("admin",),
+            user_data="#!/bin/sh\necho größe\n",
+        ),
+    ),
+    ("data", Volume(region=_REGION, size_gib=10)),
+    ("data", VolumeAttachment(volume="data", server="workers-0")),
+    ("front", LoadBalancer(region=_REGION, network="main", role=Role.WORKER, forward=_FORWARD)),
+    ("entry", ReservedIp(region=_REGION)),
+    ("entry", ReservedIpAssignment(reserved_ip="entry", server="workers-0")),
+)
+
+
+def _intents() -> Iterator[ev.AnyEvent]:
+    yield ev.ClusterDeclared(
+        cluster_id=CLUSTER,
+        name=NAME,
+        kubernetes="1.33",
+        placement=Placement(
+            cloud="sandbox", region=_REGION, place="new-york", latitude=40.71, longitude=-74.01
+        ),
+        origin=ev.Origin(archive="sha256:00ff", cluster_id="f" * 32, cluster_name="before", position=77),
+    )
+    yield ev.KubernetesVersionDeclared(before="1.33", version="1.34")
+    yield ev.NetworkDeclared(
+        network=NetworkSpec(cidr="10.90.0.0/20", subnets=(SubnetSpec(name="inner", cidr="10.90.4.0/24"),))
+    )
+    yield ev.SshKeyDeclared(ssh_key=SshKeySpec(name="admin", public_key=f"{_KEY} käthe@example"))
+    yield ev.ServerPoolDeclared(
+        pool=PoolSpec(
+            name="workers",
+            role=Role.WORKER,
+            count=1,
+            size=Size(vcpus=1, memory_mib=1024, disk_gib=25, pins={"sandbox": "sb-1x1"}),
+            image=Image(os="debian-12", pins={"sandbox": "sim-debian-12"}),
+            labels={"tier": "front"},
+            taints=(Taint(key="gpu", value="yes", effect=TaintEffect.NO_EXECUTE),),
+            bootstrap="#!/bin/sh\necho größe\n",
+            subnet="inner",
+        )
+    )
+    yield ev.ServerPoolScaled(pool="workers", before=1, count=2)
+    yield ev.FirewallDeclared(firewall=FirewallSpec(name="nodes", role=Role.WORKER, allow=(_RULE,)))
+    yield ev.LoadBalancerDeclared(
+        load_balancer=LoadBalancerSpec(name="front", role=Role.WORKER, forward=_FORWARD)
+    )
+    yield ev.VolumeDeclared(volume=VolumeSpec(name="data", size_gib=10, server="workers-0"))
+    yield ev.ReservedIpDeclared(reserved_ip=ReservedIpSpec(name="entry", server="workers-0"))
+    yield ev.ReservedIpDeclared(reserved_ip=ReservedIpSpec(name="spare"))
+    yield ev.PartWithdrawn(part=ev.Part.RESERVED_IP, name="spare")
+
+
+def _create() -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.CREATE,
+        summary="from profile",
+        holder=HOLDER,
+        tool="kubisnap 0.1.0",
+        cloud="sandbox",
+        account="sandbox-default",
+    )
+    yield from _intents()
+    yield ev.TranslationChosen(
+        cloud="sandbox",
+        region=_REGION,
+        choices=(ev.Choice(what="region", wanted="do/nyc1", chosen="sandbox/sim-us-east", note="3 km away"),),
+        losses=("volumes start empty",),
+    )
+    yield ev.PlanAccepted(
+        steps=tuple(
+            ev.PlannedStep(
+                id=step,
+                action="create",
+                key=_key(step),
+                reasons=("it is declared and not there",),
+                after=(1,) if step > 1 else (),
+            )
+            for step in range(1, len(_RESOURCES) + 1)
+        )
+    )
+    for step in range(1, len(_RESOURCES) + 1):
+        yield from _made(step)
+    yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=len(_RESOURCES))
+
+
+def _key(step: int) -> Key:
+    name, resource = _RESOURCES[step - 1]
+    return Key(Kind(str(resource.__struct_config__.tag)), name)
+
+
+def _made(step: int) -> Iterator[ev.AnyEvent]:
+    key, resource = _key(step), _RESOURCES[step - 1][1]
+    yield ev.StepStarted(step=step, action="create", key=key, provider_name=f"{NAME}-{key.name}-00010203")
+    if key.kind is Kind.SERVER:
+        yield ev.StepRetried(step=step, attempt=1, error="Unavailable", message="no answer", wait_ms=750)
+    yield ev.ResourceProvisioned(
+        step=step,
+        key=key,
+        resource_id=f"id-{step}",
+        provider_name=f"{NAME}-{key.name}-00010203",
+        cloud="sandbox",
+        account="sandbox-default",
+        region=_REGION,
+        resource=resource,
+        owned=key.kind is not Kind.SSH_KEY,
+        adopted=key.kind in {Kind.SSH_KEY, Kind.NETWORK},
+    )
+    attributes = {"public_ip": "198.51.100.7"} if key.kind is Kind.SERVER else {}
+    yield ev.StepSucceeded(step=step, attributes=attributes)
+
+
+def _apply() -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.APPLY, summary="", holder=HOLDER, tool="kubisnap 0.1.0", cloud="sandbox"
+    )
+    yield ev.ResourceLost(key=Key(Kind.LOAD_BALANCER, "front"), resource_id="id-10")
+    yield ev.PlanAccepted(steps=())
+    volume = Key(Kind.VOLUME, "data")
+    yield ev.StepStarted(step=1, action="update", key=volume, resource_id="id-8")
+    yield ev.ResourceUpdated(
+        step=1,
+        key=volume,
+        resource_id="id-8",
+        resource=Volume(region=_REGION, size_gib=20),
+        changed=("size_gib",),
+    )
+    yield ev.StepSucceeded(step=1)
+    address = Key(Kind.RESERVED_IP_ASSIGNMENT, "entry")
+    yield ev.StepStarted(step=2, action="delete", key=address, resource_id="id-12", compensates=True)
+    yield ev.ResourceDestroyed(step=2, key=address, resource_id="id-12")
+    yield ev.StepSucceeded(step=2)
+    server = Key(Kind.SERVER, "workers-1")
+    yield ev.StepStarted(step=3, action="create", key=server)
+    yield ev.StepFailed(
+        step=3,
+        error="QuotaExceeded",
+        message="no more",
+        status=403,
+        request_id="req-1",
+        ambiguous=True,
+    )
+    yield ev.OperationFinished(
+        outcome=ev.Outcome.PARTIAL,
+        done=2,
+        rolled_back=1,
+        left=("server/workers-1 (perhaps)",),
+        error="sandbox: no more (HTTP 403)",
+    )
+
+
+def _capture() -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.CAPTURE, summary="70 events", holder=HOLDER, tool="kubisnap 0.1.0"
+    )
+    yield ev.SnapshotCaptured(
+        digest="sha256:11aa", size=4321, events=70, position=70, file="grosse-1.ksnap"
+    )
+    yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)
+
+
+def _delete() -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.DELETE, summary="", holder=HOLDER, tool="kubisnap 0.1.0", cloud="sandbox"
+    )
+    yield ev.ClusterRetired()
+
+
+def recorded() -> list[ev.Recorded]:
+    """Return every event of the golden log: a name's, then a cluster's."""
+    operations = [list(_create()), list(_apply()), list(_capture()), list(_delete())]
+    cluster = [(number, event) for number, part in enumerate(operations, start=1) for event in part]
+    registry: list[ev.AnyEvent] = [
+        ev.NameClaimed(name=NAME, cluster_id=CLUSTER),
+        ev.NameReleased(name=NAME, cluster_id=CLUSTER),
+    ]
+    return [
+        _record(f"name:{NAME}", version, version, event) for version, event in enumerate(registry, start=1)
+    ] + [
+        _record(CLUSTER, version, number, event) for version, (number, event) in enumerate(cluster, start=1)
+    ]
+
+
+def _record(stream: str, version: int, operation: int, event: ev.AnyEvent) -> ev.Recorded:
+    return ev.Recorded(
+        stream=stream,
+        version=version,
+        time=START + version * 1_000_000,
+        actor="käthe",
+        operation=operation,
+        cause=version - 1,
+        reason="the golden log",
+        schema=1,
+        event=event,
+    )
+
+
+def lines(events: list[ev.Recorded]) -> str:
+    """Return stored events as text, one a line."""
+    codec = Codec()
+    return "".join(_line(item.stream, codec.encode(item)) for item in events)
+
+
+def _line(stream: str, row: StoredRow) -> str:
+    state = base64.b64encode(row.state).decode()
+    return json.dumps({"stream": stream, "version": row.version, "tag": row.tag, "state": state}) + "\n"
+
+
+def read(text: str) -> list[tuple[str, StoredRow]]:
+    """Return the stored events that `lines` wrote, with their streams."""
+    rows = [json.loads(line) for line in text.splitlines()]
+    return [
+        (row["stream"], StoredRow(row["version"], row["tag"], base64.b64decode(row["state"]))) for row in rows
+    ]
+
+
+def state_text(state: ClusterState) -> str:
+    """Return a state as JSON for people, always in one order."""
+    values: dict[str, Any] = {
+        name: value for name, value in vars(state).items() if name not in {"bindings", "open"}
+    }
+    values["bindings"] = {str(key): binding for key, binding in state.bindings.items()}
+    held = state.open
+    values["open"] = None if held is None else {**vars(held), "steps": {}, "made": {}}
+    plain = msgspec.to_builtins(values)
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Write both files."""
+    events = recorded()
+    LOG.write_text(lines(events), encoding="utf-8")
+    cluster = [item for item in events if item.stream == CLUSTER]
+    STATE.write_text(state_text(fold(cluster)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
