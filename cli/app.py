@@ -113,7 +113,18 @@ for group, commands in _GROUPS.items():
 def main() -> None:
     """Run the command line and exit."""
     _prepare_streams()
-    sys.exit(run(sys.argv[1:]))
+    if "_KUBISNAP_COMPLETE" in os.environ:  # a shell asks what could be typed next
+        from typer._completion_classes import completion_init
+
+        completion_init()
+        app([], prog_name="kubisnap")  # answers and exits
+    status = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads it; keep the interpreter from complaining at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(status)
 
 
 def _prepare_streams() -> None:
@@ -135,9 +146,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), prog_name="kubisnap", standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, options.ReaderGone):
-        # the reader went away (head, less): not our failure; keep the interpreter from complaining
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, options.ReaderGone):  # head, less: nothing to tell, and nobody to tell it to
         return CODES["failed"]
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
         return _tell(_failure(error, arguments), arguments)

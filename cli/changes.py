@@ -22,6 +22,7 @@ from .confirm import confirm_change
 from .render.plans import counts_of, plan_document, plan_text
 from .render.style import duration
 from .session import Session
+from .stopping import stopping_at_once
 
 _POOL = re.compile(r"pools\[(\d+)\]\.?")
 
@@ -86,7 +87,8 @@ def change(
         )
         return False
     _show_and_ask(session, prepared, what)
-    with wiring.journal(session, create=True) as journal:
+    as_json = session.json or session.progress == "jsonl"
+    with stopping_at_once(prepared.name, as_json=as_json), wiring.journal(session, create=True) as journal:
         if before is not None:
             before(journal)  # what it recorded is ours: the log did not move behind anybody's back
             prepared = msgspec.structs.replace(prepared, position=prepared.state.position)
@@ -123,8 +125,16 @@ def _tell(session: Session, prepared: Prepared, what: Change, result: Result) ->
             "steps": result.done,
             "counts": counts_of(prepared),
             "seconds": round(result.seconds, 3),
+            "kept": list(result.kept),
         },
     )
+    _tell_kept(session, result)
+
+
+def _tell_kept(session: Session, result: Result) -> None:
+    """Say what was let go of and still is at the cloud: nobody is to find it by accident."""
+    for item in result.kept:
+        session.tell(f"note: {item}")
 
 
 def in_options(error: InvalidInput, *, spec: ClusterSpec, options: Mapping[str, str]) -> InvalidInput:

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 
-from ..engine.errors import ConfirmationNeeded, Refused
+from ..engine.errors import ConfirmationNeeded, KubisnapError, Refused
 from .session import Session
 
 
@@ -15,6 +15,15 @@ class WrongName(ConfirmationNeeded):
 
     def __str__(self) -> str:
         return f"--yes={self.action} does not name the cluster to delete, {self.cluster}; nothing was changed"
+
+
+class NotAnswered(KubisnapError):
+    """Ctrl-C instead of an answer."""
+
+    kind = "interrupted"
+
+    def __str__(self) -> str:
+        return "interrupted; nothing was changed"
 
 
 def confirm_change(session: Session, question: str, *, yes: bool) -> None:
@@ -45,8 +54,12 @@ def confirm_deletion(session: Session, name: str, *, yes: str) -> None:
 
 
 def _answer(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise NotAnswered from None
     if not line.endswith("\n"):  # Ctrl-D: what follows is to stand on a line of its own
         print(file=sys.stderr)
     return line.strip()

@@ -24,6 +24,8 @@ from .session import Session
 
 _TOKENS = {"first": "simulated-token-of-the-first-account", "second": "simulated-token-of-the-second-account"}
 _TIMEOUT_SECONDS = 120
+_KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TERM")
+"""What the commands get of this process's environment; all else is the demo's own."""
 
 
 class DemoStepFailed(Exception):
@@ -49,7 +51,7 @@ class _Stage:
         self.say(paint(f"── {self._number}. {title} ".ljust(78, "─"), "bold", on=self._color))
 
     def environment(self, account: str, store: str) -> Mapping[str, str]:
-        keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TERM") if name in os.environ}
+        keep = {name: os.environ[name] for name in _KEPT if name in os.environ}
         return {
             **keep,
             "HOME": str(self.folder),

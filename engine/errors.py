@@ -9,10 +9,10 @@ JSON and an exit status, in one place.
     ├── NotFound                no such cluster, operation, store, ...
     ├── AlreadyExists           the name is taken
     ├── Refused                 understood, and declined before anything was changed
-    │   ├── BudgetExceeded
-    │   ├── ConfirmationNeeded
-    │   ├── CannotTranslate
-    │   └── WrongAccount
+    ├── BudgetExceeded          so were these four
+    ├── ConfirmationNeeded
+    ├── CannotTranslate
+    ├── WrongAccount
     ├── Locked                  another operation on this cluster is running
     ├── StoreError              the event store
     │   ├── NotAStore

@@ -61,6 +61,7 @@ def catalogue_of(transport: Transport, kinds: frozenset[Kind]) -> catalogue.Cata
         sizes=tuple(_size(size, known) for size in sizes if size.available),
         images=tuple(offer for image in images if (offer := _image(image, known)) is not None),
         kinds=kinds,
+        nameless=frozenset({Kind.RESERVED_IP}),  # an address has no name and no tags
         prices=PRICES,
         max_user_data=MAX_USER_DATA,
     )

@@ -93,7 +93,7 @@ def create(
         def keep_key(_: "Journal") -> None:
             kept = wanted.keep()
             if kept is not None:
-                session.tell(f"made an SSH key: {kept} (keep it; it opens the servers)")
+                session.tell(f"made an SSH key that opens the servers, keep it: {kept}")
 
         ran = changes.change(session, opened, prepared, context, what, before=keep_key)
     if ran:

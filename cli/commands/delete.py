@@ -1,10 +1,13 @@
 """``kubisnap delete``."""
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...engine.errors import Interrupted, OperationFailed
 from .. import options
+from ..confirm import confirm_deletion, refuse_wrong_name
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ def delete(
     """
     from ...engine.operations.changing import prepare_delete
     from .. import changes, wiring
-    from ..confirm import confirm_deletion, refuse_wrong_name
 
     refuse_wrong_name(cluster, yes)
     context = wiring.context(session, message=message, parallel=parallel)
@@ -56,9 +58,37 @@ def delete(
     )
     with changes.opened(wiring.cloud_of(state)) as cloud:
         prepared = prepare_delete(cloud, state, context)
-        ran = changes.change(session, cloud, prepared, context, what, before=capture_last)
+        try:
+            ran = changes.change(session, cloud, prepared, context, what, before=capture_last)
+        except OperationFailed as error:
+            raise DeletionFailed(*(getattr(error, item.name) for item in fields(error))) from error
+        except Interrupted as error:
+            raise DeletionStopped(*(getattr(error, item.name) for item in fields(error))) from error
     if ran:
         session.next(f"kubisnap log {cluster}      its history stays")
+
+
+class DeletionFailed(OperationFailed):
+    """A deletion that did not come to its end: it is deleted on, never applied."""
+
+    @property
+    def hint(self) -> str:
+        """Say how to go on."""
+        again = _go_on(self.cluster)
+        return f"{self.cause.hint}\n{again}" if self.cause.hint else again
+
+
+class DeletionStopped(Interrupted):
+    """Ctrl-C in the middle of a deletion."""
+
+    @property
+    def hint(self) -> str:
+        """Name the command that goes on."""
+        return _go_on(self.cluster)
+
+
+def _go_on(cluster: str) -> str:
+    return f"kubisnap delete {cluster}      goes on with what is left"
 
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:

@@ -49,7 +49,7 @@ def log(
         )[-number:]
         items = items if reverse else items[::-1]
         session.result(
-            render.events_text(items, names, now, utc=session.utc),
+            render.events_text(items, logs, names, now, utc=session.utc),
             "Events",
             {"events": [render.event_document(item) for item in items]},
         )

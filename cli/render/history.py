@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ...engine.domain.events import Event, Recorded, tag_of
-from ...engine.operations.history import OperationView, describe
+from ...engine.operations.history import OperationView, narrate
 from .style import duration, moment, paint, printable, rfc3339, table
 
 _SIGNS = {
@@ -57,9 +57,16 @@ def _what(view: OperationView) -> str:
     return "; ".join(parts)
 
 
-def events_text(events: list[Recorded], names: dict[str, str], now: int, *, utc: bool) -> str:
-    """Return a line for each event."""
+def events_text(
+    events: list[Recorded], logs: dict[str, list[Recorded]], names: dict[str, str], now: int, *, utc: bool
+) -> str:
+    """Return a line for each event; `logs` are the whole logs that they are from, by cluster."""
     many = len({item.stream for item in events}) > 1
+    told = {
+        (item.stream, item.version): text
+        for items in logs.values()
+        for item, text in zip(items, narrate(items), strict=True)
+    }
     return table(
         [
             [
@@ -68,7 +75,7 @@ def events_text(events: list[Recorded], names: dict[str, str], now: int, *, utc:
                 moment(item.time, now, utc=utc),
                 f"#{item.operation}",
                 tag_of(item.event),
-                printable(describe(item.event)),
+                printable(told[item.stream, item.version]),
             ]
             for item in events
         ]
@@ -98,9 +105,9 @@ def operation_text(view: OperationView, *, utc: bool, now: int, color: bool) -> 
             f"  {item.version}",
             rfc3339(item.time) if utc else f"+{duration((item.time - view.started) / 1e6)}",
             tag_of(item.event),
-            printable(describe(item.event)),
+            printable(text),
         ]
-        for item in view.events
+        for item, text in zip(view.events, narrate(view.events), strict=True)
     ]
     return "\n".join([*lines, "", table(rows)])
 

@@ -66,11 +66,14 @@ def duration(seconds: float) -> str:
     >>> duration(0.42), duration(38.2), duration(75)
     ('0.4s', '38s', '1m15s')
     """
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f}s"
-    if seconds < _MINUTE:
-        return f"{seconds:.0f}s"
-    return f"{int(seconds) // _MINUTE}m{int(seconds) % _MINUTE:02d}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
+    return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02d}m"
 
 
 def size(count: int) -> str:
@@ -81,7 +84,7 @@ def size(count: int) -> str:
     """
     value, unit = float(count), "B"
     for bigger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
+        if round(value, 1) < 1000:
             break
         value, unit = value / 1000, bigger
     return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -49,13 +49,18 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a cloud offers to this account."""
+    """Everything that a cloud offers to this account.
+
+    `nameless` are the kinds that cannot be found by name: a call that asked for one and got no answer
+    cannot be settled by looking.
+    """
 
     cloud: str
     regions: tuple[Region, ...]
     sizes: tuple[SizeOffer, ...]
     images: tuple[ImageOffer, ...]
     kinds: frozenset[Kind]
+    nameless: frozenset[Kind] = frozenset()
     prices: Prices = Prices()
     max_user_data: int = 65536
 

@@ -337,11 +337,15 @@ class ResourceUpdated(Fact, frozen=True, kw_only=True, tag="ResourceUpdated"):
 
 
 class ResourceDestroyed(Fact, frozen=True, kw_only=True, tag="ResourceDestroyed"):
-    """A resource is gone because an operation removed it, or let go of it when it was not ours."""
+    """A resource is gone because an operation removed it, or was let go of.
+
+    `note` says why it was let go of and still is there: it was not ours, or its cloud keeps it.
+    """
 
     step: int
     key: Key
     resource_id: str
+    note: str = ""
 
 
 class ResourceLost(Fact, frozen=True, kw_only=True, tag="ResourceLost"):

@@ -60,6 +60,7 @@ class OpenOperation:
     holder: ev.Holder
     started: int
     last_event: int
+    version: int
     steps: dict[int, OpenStep] = field(default_factory=dict)
     made: dict[Key, str] = field(default_factory=dict)
 
@@ -194,6 +195,7 @@ def _started(state: ClusterState, event: ev.OperationStarted, recorded: ev.Recor
         holder=event.holder,
         started=recorded.time,
         last_event=recorded.time,
+        version=recorded.version,
     )
 
 

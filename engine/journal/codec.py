@@ -19,7 +19,8 @@ Upcaster = Callable[[Payload], Payload]
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
 """(tag, schema that it reads) -> the payload in the next schema. Empty: every event is in its first."""
 
-MAX_EVENT_BYTES = 16 * 1024 * 1024
+MAX_EVENT_BYTES = 4 * 1024 * 1024
+"""Less than what a block of an archive holds, so that every event can be captured."""
 
 
 class StoredRow(NamedTuple):

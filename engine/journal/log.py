@@ -26,7 +26,11 @@ _NAMES = "name:"
 
 
 class Envelope(NamedTuple):
-    """What the events of one append have in common. `time` in microseconds since 1970 UTC."""
+    """What the events of one append have in common. `time` in microseconds since 1970 UTC.
+
+    `cause` is the position of the event that led to them; 0: the operator did, and the first of them
+    led to the rest.
+    """
 
     time: int
     actor: str
@@ -191,7 +195,7 @@ class Journal:
                 time=envelope.time,
                 actor=envelope.actor,
                 operation=envelope.operation,
-                cause=envelope.cause,
+                cause=envelope.cause or (expected + 1 if number > 1 else 0),
                 reason=envelope.reason,
                 schema=event.SCHEMA,
                 event=event,

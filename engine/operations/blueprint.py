@@ -22,7 +22,6 @@ from ..domain.resources import (
     VolumeAttachment,
 )
 
-
 _SHELL = re.compile(r"#!\s*(\S*/)?(env\s+(-S\s+)?(\S*/)?)?(a|ba|da|k|mk|z)?sh(\s.*)?")
 
 

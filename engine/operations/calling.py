@@ -4,7 +4,7 @@ One place for all clouds. A retryable error is tried again after a growing, jitt
 what the cloud asked for (`Retry-After`); every wait has a deadline; nothing spins.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event as Flag
@@ -109,8 +109,16 @@ def reading(call: Callable[[], _T], context: Context, sleep: Callable[[float], N
 class Caller:
     """Makes one operation's calls and writes down what came of them."""
 
-    def __init__(self, cloud: Cloud, log: OperationLog, context: Context, stop: Flag) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        log: OperationLog,
+        context: Context,
+        stop: Flag,
+        nameless: frozenset[Kind] = frozenset(),
+    ) -> None:
         self.cloud = cloud
+        self.nameless = nameless
         self._log = log
         self._context = context
         self._stop = stop
@@ -136,6 +144,8 @@ class Caller:
                     self._retry(step, error, attempt, started, even_if=attempt < _CONFLICTS)
                 except CloudError as error:
                     doubt.cast = doubt.cast or error.ambiguous
+                    if error.ambiguous and step.key.kind in self.nameless:
+                        raise  # asking again might make a second one that nobody ever finds
                     found = self._look(request) if error.ambiguous else None
                     if found is not None:
                         return found
@@ -162,10 +172,12 @@ class Caller:
         """Return what the cloud finds under the request's name. Raises `CloudError`."""
         return reading(lambda: self.cloud.find(request), self._context, self._sleep)
 
-    def found_in_time(self, request: Request) -> list[Observed]:
-        """Return what the cloud finds of that very name, looking several times before it is nothing."""
+    def found_in_time(self, request: Request, besides: Collection[str]) -> list[Observed]:
+        """Return what the cloud finds of that very name and other ids, looking several times for it."""
         for _ in self._looks():
-            seen = [item for item in self.found(request) if item.name == request.name]
+            seen = [
+                item for item in self.found(request) if item.name == request.name and item.id not in besides
+            ]
             if seen:
                 return seen
         return []

@@ -183,7 +183,10 @@ def carry_out(
     def ended(event: ev.OperationFinished) -> None:
         (finish if event.outcome is ev.Outcome.SUCCEEDED else log.append)(event)
 
-    return Executor(cloud, prepared.account, log, prepared.plan, context).run(ended)
+    executor = Executor(
+        cloud, prepared.account, log, prepared.plan, context, nameless=prepared.catalogue.nameless
+    )
+    return executor.run(ended)
 
 
 def _opening(prepared: Prepared, context: Context, kind: ev.OperationKind, summary: str) -> list[ev.AnyEvent]:

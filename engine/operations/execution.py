@@ -14,9 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event as Flag
 
+import msgspec
+
 from ..domain import events as ev
-from ..domain.resources import Accepted, Request, Resource, provider_name
-from ..errors import CloudError, Interrupted, LogMoved, OperationFailed, StoreError
+from ..domain.resources import Accepted, Kind, Request, Resource, provider_name
+from ..errors import CloudError, Interrupted, KeptByCloud, LogMoved, OperationFailed, StoreError
 from ..ports import Account, Cloud
 from .calling import Caller, StoppedError
 from .context import Context, legible
@@ -27,12 +29,13 @@ from .rollback import Report, Rollback
 
 @dataclass
 class Result:
-    """How an operation went. `seconds` is wall time."""
+    """How an operation went. `seconds` is wall time; `kept` says what was let go of and still is there."""
 
     operation: int
     outcome: ev.Outcome
     done: int = 0
     seconds: float = 0.0
+    kept: tuple[str, ...] = ()
 
 
 @dataclass
@@ -48,20 +51,28 @@ class _Course:
     changed: list[Step] = field(default_factory=list)
     removed: list[Step] = field(default_factory=list)
     doubtful: list[tuple[Step, Request]] = field(default_factory=list)
+    kept: dict[int, str] = field(default_factory=dict)
 
 
 class Executor:
     """Runs one plan for one operation."""
 
     def __init__(
-        self, cloud: Cloud, account: Account, log: OperationLog, plan: Plan, context: Context
+        self,
+        cloud: Cloud,
+        account: Account,
+        log: OperationLog,
+        plan: Plan,
+        context: Context,
+        nameless: frozenset[Kind] = frozenset(),
     ) -> None:
         self._account = account
         self._log = log
         self._plan = plan
         self._context = context
         self._stop = Flag()
-        self._caller = Caller(cloud, log, context, self._stop)
+        self._nameless = nameless
+        self._caller = Caller(cloud, log, context, self._stop, nameless)
         self._cloud = cloud
         self._course = _Course()
         self._act: dict[Action, Callable[[Step], None]] = {
@@ -93,6 +104,7 @@ class Executor:
             outcome=ev.Outcome.SUCCEEDED,
             done=len(self._course.done),
             seconds=self._context.clock.monotonic() - started,
+            kept=tuple(self._course.kept.values()),
         )
 
     def _halted(self) -> bool:
@@ -161,7 +173,9 @@ class Executor:
             self._log.append(step_failed(step.id, error))
             self._context.progress.failed(step, error)
             raise
-        self._context.progress.done(step, self._context.clock.monotonic() - started)
+        kept = step.id in self._course.kept
+        shown = msgspec.structs.replace(step, action=Action.FORGET) if kept else step
+        self._context.progress.done(shown, self._context.clock.monotonic() - started)
 
     # ── the five actions ─────────────────────────────────────────────────────────────────────
 
@@ -230,6 +244,9 @@ class Executor:
         self._begin(step)
         try:
             self._caller.delete(step, step.key.kind, step.resource_id)
+        except KeptByCloud as error:
+            self._let_go(step, f"{self._cloud.name} keeps it: {legible(error.message)}")
+            return
         except (CloudError, StoppedError) as error:
             if error.ambiguous:
                 self._course.removed.append(step)
@@ -257,10 +274,14 @@ class Executor:
     def _forget(self, step: Step) -> None:
         """Let go of something that is used and not ours; nothing is asked of the cloud."""
         self._begin(step)
+        self._let_go(step, "it was there before the cluster")
+
+    def _let_go(self, step: Step, note: str) -> None:
         self._log.append(
-            ev.ResourceDestroyed(step=step.id, key=step.key, resource_id=step.resource_id),
+            ev.ResourceDestroyed(step=step.id, key=step.key, resource_id=step.resource_id, note=note),
             ev.StepSucceeded(step=step.id),
         )
+        self._course.kept[step.id] = f"{step.key} ({step.resource_id}): {note}"
 
     def _begin(self, step: Step, *, name: str = "") -> None:
         self._log.append(
@@ -338,7 +359,7 @@ class Executor:
 
     def _roll_back(self) -> Report:
         """Clean up in a thread, where Ctrl-C does not strike; a second one leaves what is not done yet."""
-        rollback = Rollback(self._cloud, self._log, self._context, len(self._plan.steps))
+        rollback = Rollback(self._cloud, self._log, self._context, len(self._plan.steps), self._nameless)
         pressed = 0
         with ThreadPoolExecutor(1, thread_name_prefix="rollback") as pool:
             cleaning = pool.submit(rollback.run, self._course.changed, self._course.doubtful)

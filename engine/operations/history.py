@@ -78,6 +78,24 @@ def _tell(view: OperationView, item: ev.Recorded) -> None:
             pass
 
 
+def narrate(events: Iterable[ev.Recorded]) -> list[str]:
+    """Describe events one after the other; what came of a step names what the step was about."""
+    keys: dict[tuple[str, int, int], str] = {}
+    told: list[str] = []
+    for item in events:
+        text = describe(item.event)
+        match item.event:
+            case ev.StepStarted(step=step, key=key):
+                keys[item.stream, item.operation, step] = str(key)
+            case ev.StepSucceeded(step=step) | ev.StepFailed(step=step) | ev.StepRetried(step=step):
+                name = keys.get((item.stream, item.operation, step), f"step {step}")
+                text = f"{name}: {text}" if text else name
+            case _:
+                pass
+        told.append(text)
+    return told
+
+
 def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event
     """Say an event in one line, for people."""
     match event:
@@ -127,8 +145,8 @@ def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one l
             return f"{key} {'found as' if adopted else 'is'} {resource_id}"
         case ev.ResourceUpdated(key=key, changed=changed):
             return f"{key}: {', '.join(changed)}"
-        case ev.ResourceDestroyed(key=key, resource_id=resource_id):
-            return f"{key} was {resource_id}"
+        case ev.ResourceDestroyed(key=key, resource_id=resource_id, note=note):
+            return f"{key} is let go, {resource_id} stays: {note}" if note else f"{key} was {resource_id}"
         case ev.ResourceLost(key=key, resource_id=resource_id):
             return f"{key} was {resource_id} and is not there any more"
         case ev.NameClaimed(name=name) | ev.NameReleased(name=name):

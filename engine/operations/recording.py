@@ -7,7 +7,7 @@ down all the same, behind their events, and `displaced` tells the executor to st
 
 from threading import Lock
 
-from ..domain.events import AnyEvent, Recorded, StepFailed
+from ..domain.events import AnyEvent, Recorded, StepFailed, StepStarted
 from ..domain.state import ClusterState, apply_event
 from ..errors import CloudError, LogMoved
 from ..journal.log import Journal
@@ -28,8 +28,8 @@ class OperationLog:
         self._lock = Lock()
         self._stream = state.cluster_id
 
-    def append(self, *events: AnyEvent, cause: int = 0) -> list[Recorded]:
-        """Append events, durable on return."""
+    def append(self, *events: AnyEvent) -> list[Recorded]:
+        """Append events, durable on return. What happens in a step is caused by the step's start."""
         with self._lock:
             for _ in range(_CATCH_UPS):
                 try:
@@ -37,7 +37,7 @@ class OperationLog:
                         self._stream,
                         self.state.position,
                         events,
-                        self._context.envelope(self.number, cause=cause),
+                        self._context.envelope(self.number, cause=self._cause(events[0])),
                     )
                 except LogMoved:
                     self._catch_up()
@@ -55,10 +55,17 @@ class OperationLog:
                 self.state.name,
                 self.state.position,
                 events,
-                self._context.envelope(self.number),
+                self._context.envelope(self.number, cause=self._cause(events[0])),
             )
             for item in recorded:
                 apply_event(self.state, item)
+
+    def _cause(self, event: AnyEvent) -> int:
+        held = self.state.open
+        if held is None or held.number != self.number:
+            return 0
+        step = held.steps.get(getattr(event, "step", 0))
+        return held.version if step is None or isinstance(event, StepStarted) else step.version
 
     def _catch_up(self) -> None:
         self.displaced = True

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event as Flag
 
 from ..domain import events as ev
-from ..domain.resources import Key, Request, provider_name
+from ..domain.resources import Key, Kind, Request, provider_name
 from ..errors import CloudError
 from ..ports import Cloud
 from .calling import Caller, StoppedError
@@ -30,13 +30,20 @@ class Report:
 class Rollback:
     """Takes back one operation. `last_step` is the highest step id in use."""
 
-    def __init__(self, cloud: Cloud, log: OperationLog, context: Context, last_step: int) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        log: OperationLog,
+        context: Context,
+        last_step: int,
+        nameless: frozenset[Kind] = frozenset(),
+    ) -> None:
         self._cloud = cloud
         self._log = log
         self._context = context
         self._next = last_step
         self._stop = Flag()  # its own: the Ctrl-C that ended the operation does not stop cleaning
-        self._caller = Caller(cloud, log, context, self._stop)
+        self._caller = Caller(cloud, log, context, self._stop, nameless)
         self._report = Report()
 
     def stop(self) -> None:
@@ -48,7 +55,7 @@ class Rollback:
         held = self._log.state.open
         made = [] if held is None else list(held.made.items())
         for step, request in doubtful:
-            made += [item for item in self._found_after_all(step, request) if item not in made]
+            made += self._found_after_all(step, request, {known for key, known in made if key == step.key})
         if made or updates:
             self._context.progress.rolling_back(len(made) + len(updates))
         for update in reversed(updates):
@@ -73,14 +80,17 @@ class Rollback:
             self._report.left.append(f"{key} ({resource_id}): {reason}")
         return not reason
 
-    def _found_after_all(self, step: Step, request: Request) -> list[tuple[Key, str]]:
+    def _found_after_all(self, step: Step, request: Request, made: set[str]) -> list[tuple[Key, str]]:
         """Look for what a call of unknown outcome may have made; say so when nobody can tell."""
+        if step.key.kind in self._caller.nameless:
+            self._report.left.append(f"{step.key} (perhaps: {self._cloud.name} does not say which is whose)")
+            return []
         try:
-            seen = self._caller.found_in_time(request)
+            seen = self._caller.found_in_time(request, made)
         except (CloudError, StoppedError) as error:
             self._report.left.append(legible(f"{step.key} (perhaps: {str(error) or 'it was stopped'})"))
             return []
-        return [(step.key, item.id) for item in seen if item.name == request.name]
+        return [(step.key, item.id) for item in seen]
 
     def _step(self, action: Action, key: Key, resource_id: str) -> Step:
         self._next += 1

@@ -31,6 +31,8 @@ def complete(spec: ClusterSpec, catalogue: Catalogue) -> ClusterSpec:
 
     Raises `InvalidInput` for a region, size or image that the cloud does not have.
     """
+    # a literal may say "worker" for Role.WORKER or a list for a tuple; from here on there is one form
+    spec = msgspec.convert(msgspec.to_builtins(spec), ClusterSpec)
     region = _region(spec.placement, catalogue)
     pools = []
     for index, pool in enumerate(spec.pools):
@@ -53,9 +55,10 @@ def inherit(spec: ClusterSpec, declared: ClusterSpec) -> ClusterSpec:
     before = declared.placement
     if not placement.region and placement.cloud == before.cloud and placement.place in {"", before.place}:
         placement = before
+    moves = placement.cloud != before.cloud or placement.region not in {"", before.region}
     pools = []
     for pool in spec.pools:
-        old = declared.pool(pool.name)
+        old = None if moves else declared.pool(pool.name)
         size, image = pool.size, pool.image
         if old is not None and not size.pins and size == msgspec.structs.replace(old.size, pins={}):
             size = old.size

@@ -10,6 +10,7 @@ import pty
 import re
 import shlex
 import sqlite3
+import subprocess
 import sys
 import termios
 import threading
@@ -168,10 +169,7 @@ class Desk:
 
     def at_terminal(self, line: str, *typed: str) -> Done:
         """Run a command line at a terminal; `typed` are the answers, each typed when asked for."""
-        master, slave = pty.openpty()
-        settings = termios.tcgetattr(slave)
-        settings[1] &= ~termios.OPOST  # no carriage returns that the program did not write
-        termios.tcsetattr(slave, termios.TCSANOW, settings)
+        master, slave = _terminal()
         reader = _Terminal(master, list(typed))
         with pytest.MonkeyPatch.context() as patch:
             for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -183,6 +181,18 @@ class Desk:
         screen = reader.finish()
         self.clock.sleep(_MINUTE)
         return Done(status, "", "", screen)
+
+    def at_own_terminal(self, line: str, *typed: str) -> Done:
+        """Run a process of its own at a terminal that controls it, so that Ctrl-C is a signal."""
+        master, slave = _terminal()
+        reader = _Terminal(master, list(typed))
+        words = [sys.executable, "-c", _TAKE_TERMINAL, *shlex.split(line)]
+        with subprocess.Popen(
+            words, cwd=self.home, env=dict(self.environment()), stdin=slave, stdout=slave, stderr=slave
+        ) as process:
+            os.close(slave)
+            status = process.wait(timeout=60)
+        return Done(status, "", "", reader.finish())
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +221,23 @@ class Desk:
         with closing(self.sandbox()) as sandbox:
             seen["sandbox"] = sandbox.dump()
         return seen
+
+
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "kubisnap", *sys.argv[1:]])
+"""
+
+
+def _terminal() -> tuple[int, int]:
+    """Open a pseudo terminal without carriage returns that the program did not write."""
+    master, slave = pty.openpty()
+    settings = termios.tcgetattr(slave)
+    settings[1] &= ~termios.OPOST
+    termios.tcsetattr(slave, termios.TCSANOW, settings)
+    return master, slave
 
 
 class _Terminal:
@@ -266,10 +293,19 @@ def web(desk: Desk) -> Desk:
 @pytest.fixture
 def ocean(desk: Desk) -> Iterator[DigitalOceanSimulator]:
     """A simulated DigitalOcean on the desk's clock, with its first account's token in the environment."""
-    simulator = DigitalOceanSimulator(
-        accounts={"first": desk.token, "second": desk.second_token}, burst_limit=None, now=desk.clock.now
-    )
-    with simulator:
+    accounts = {"first": desk.token, "second": desk.second_token}
+    with DigitalOceanSimulator(accounts=accounts, burst_limit=None, now=desk.clock.now) as simulator:
+        desk.setenv("DIGITALOCEAN_TOKEN", desk.token)
+        desk.setenv("DIGITALOCEAN_END_POINT", simulator.url)
+        yield simulator
+
+
+@pytest.fixture
+def instant_ocean(desk: Desk) -> Iterator[DigitalOceanSimulator]:
+    """The same for processes of their own, whose time is the real one: everything is ready at once."""
+    with DigitalOceanSimulator(
+        accounts={"first": desk.token}, burst_limit=None, boot_seconds=0, action_seconds=0
+    ) as simulator:
         desk.setenv("DIGITALOCEAN_TOKEN", desk.token)
         desk.setenv("DIGITALOCEAN_END_POINT", simulator.url)
         yield simulator

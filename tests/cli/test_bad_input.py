@@ -3,9 +3,11 @@
 Every case runs in text and with ``-o json``. What is only typed wrong is in ``refusals/``.
 """
 
+import hashlib
 import json
 import re
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -162,12 +164,20 @@ def _archive(damage: Callable[[bytes], bytes]) -> Setup:
     return write
 
 
+def _newer_format(content: bytes) -> bytes:
+    """What a later kubisnap would write: the start stays as it is, and its hash."""
+    body = b"nothing that this version could decode"
+    start = struct.pack("<8sHHI", content[:8], 2, 0, len(body)) + body
+    return start + hashlib.sha256(start).digest() + b"and what comes then"
+
+
 ARCHIVES = [
     pytest.param(_archive(lambda _: b""), id="empty"),
     pytest.param(_archive(lambda _: b"dear diary\n" * 500), id="text"),
     pytest.param(_archive(lambda content: content[:-1]), id="one-byte-short"),
     pytest.param(_archive(lambda content: content[: len(content) // 2]), id="half"),
     pytest.param(_archive(lambda content: content + b"\0"), id="one-byte-long"),
+    pytest.param(_archive(_newer_format), id="newer-format"),
     *(
         pytest.param(
             _archive(lambda content, part=part: _flipped(content, part)),  # type: ignore[misc]
@@ -186,7 +196,7 @@ def _flipped(content: bytes, part: float) -> bytes:
 @output
 @pytest.mark.parametrize("line", ["verify bad.ksnap", "restore bad.ksnap --as copy --on sandbox --yes"])
 @pytest.mark.parametrize("setup", ARCHIVES)
-def test_a_damaged_archive_is_found_out_before_anything_happens(
+def test_an_archive_that_cannot_be_trusted_is_found_out_before_anything_happens(
     web: "Desk", setup: Setup, line: str, output: str
 ) -> None:
     check(web, Case(line, 13, r"bad\.ksnap: .+", ".+", setup), output)

@@ -110,7 +110,7 @@ def test_a_quota_hit_at_the_third_droplet_leaves_the_account_as_it_was(
 
     assert outcomes(desk) == [(1, line.split(maxsplit=1)[0], "rolled-back")]
     story = desk.ok("show web#1").out
-    assert "StepFailed           QuotaExceeded" in story
+    assert re.search(r"StepFailed +server/[a-z0-9-]+: QuotaExceeded: ", story)
     assert "rolling back: delete server/" in story
     assert "rolling back: delete network/main" in story
 
@@ -154,6 +154,27 @@ def test_what_cannot_be_taken_back_is_named_and_the_status_is_3(
     ocean.set_droplet_limit("first", 3)
     assert desk.run("apply web --yes").status == 0
     assert ocean.inventory("first")["vpcs"] == 1
+
+
+def test_a_deletion_that_fails_is_gone_on_with(desk: "Desk", ocean: "DigitalOceanSimulator") -> None:
+    desk.ok(CREATE)
+    ocean.inject(FaultRule(action="status", method="DELETE", path="vpcs/.*", status=422))
+    failed = desk.run("delete web --yes=web")
+    assert failed.status == 3
+    assert re.search(
+        r"^  \d steps stay done: what was deleted cannot be brought back$", failed.err, re.MULTILINE
+    )
+    assert failed.err.endswith("hint: kubisnap delete web      goes on with what is left\n")
+    assert " deleting " in desk.ok("get").out
+    refused = desk.run("apply web --yes")
+    assert (refused.status, refused.err) == (
+        1,
+        "error: web is being deleted\nhint: kubisnap delete web      to finish it\n",
+    )
+    ocean.clear_faults()
+    desk.ok("delete web --yes=web")
+    assert not any(ocean.inventory("first").values())
+    assert desk.run("get web").status == 10
 
 
 # ── other weather ────────────────────────────────────────────────────────────────────────────────

@@ -235,9 +235,7 @@ def _capture() -> Iterator[ev.AnyEvent]:
     yield ev.OperationStarted(
         kind=ev.OperationKind.CAPTURE, summary="70 events", holder=HOLDER, tool="kubisnap 0.1.0"
     )
-    yield ev.SnapshotCaptured(
-        digest="sha256:11aa", size=4321, events=70, position=70, file="grosse-1.ksnap"
-    )
+    yield ev.SnapshotCaptured(digest="sha256:11aa", size=4321, events=70, position=70, file="grosse-1.ksnap")
     yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)
 
 
@@ -258,9 +256,7 @@ def recorded() -> list[ev.Recorded]:
     ]
     return [
         _record(f"name:{NAME}", version, version, event) for version, event in enumerate(registry, start=1)
-    ] + [
-        _record(CLUSTER, version, number, event) for version, (number, event) in enumerate(cluster, start=1)
-    ]
+    ] + [_record(CLUSTER, version, number, event) for version, (number, event) in enumerate(cluster, start=1)]
 
 
 def _record(stream: str, version: int, operation: int, event: ev.AnyEvent) -> ev.Recorded:

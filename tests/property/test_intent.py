@@ -15,7 +15,7 @@ from kubisnap.engine.domain.validation import problems
 from kubisnap.engine.operations.history import describe, operations
 from tests.property.strategies import CLUSTER_ID, declared, events, recorded, specs, states
 
-PARTS = {
+PARTS: dict[str, tuple[type[ev.Event], ev.Part]] = {
     "ssh_keys": (ev.SshKeyDeclared, ev.Part.SSH_KEY),
     "firewalls": (ev.FirewallDeclared, ev.Part.FIREWALL),
     "load_balancers": (ev.LoadBalancerDeclared, ev.Part.LOAD_BALANCER),
@@ -97,7 +97,7 @@ def test_the_canonical_form_is_its_own_canonical_form(spec: ClusterSpec) -> None
 
 @given(specs(), specs())
 def test_a_part_that_stays_as_it_was_gives_no_event(before: ClusterSpec, after: ClusterSpec) -> None:
-    said = amend(declared(before), after)
+    said: list[Any] = list(amend(declared(before), after))
     old, new = canonical(before), canonical(after)
 
     for field, (event_type, part) in PARTS.items():

@@ -105,6 +105,7 @@ def interrupted_cleaning(folder: str, presses: int) -> str:
     from kubisnap.engine.errors import OperationFailed, Rejected
     from tests.unit.engine.world import World, spec
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
     world = World(Path(folder), parallel=1)
     pressed = [0]
 

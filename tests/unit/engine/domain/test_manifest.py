@@ -217,7 +217,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     "a number for a cloud": (GOOD.replace("acme", "5"), "c.yaml:3:8", "cloud", "expected `str`, got `int`"),
     "text for a number": (
         GOOD.replace("1, size", "one, size"),
-        "c.yaml:6:43",
+        "c.yaml:6:42",
         "pools[0].count",
         "expected `int`",
     ),
@@ -231,7 +231,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     ),
     "yes for a label": (
         GOOD.replace("small", "small, labels: {gpu: yes}"),
-        "c.yaml:6:72",
+        "c.yaml:6:66",
         "pools[0].labels[...]",
         "expected `str`",
     ),
@@ -249,7 +249,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     ),
     "a cluster that makes no sense": (
         GOOD.replace("1, size", "-1, size"),
-        "c.yaml:6:43",
+        "c.yaml:6:42",
         "pools[0].count",
         "-1",
     ),
@@ -310,9 +310,9 @@ def test_a_mistake_that_is_found_later_gets_its_place_too() -> None:
 
     assert (
         manifest.place(InvalidInput("pools[0].size", "sold out", advice="take another")).where
-        == "c.yaml:6:49"
+        == "c.yaml:6:51"
     )
-    assert manifest.place(InvalidInput("pools[0].size.pins", "sold out")).where == "c.yaml:6:49"
+    assert manifest.place(InvalidInput("pools[0].size.pins", "sold out")).where == "c.yaml:6:51"
     assert manifest.place(InvalidInput("region", "no such region")).where == "c.yaml:4:9"
     assert manifest.place(InvalidInput("elsewhere", "wrong")).where == "c.yaml"
     assert manifest.place(InvalidInput("region", "wrong", "there:1:1")).where == "there:1:1"

@@ -234,8 +234,18 @@ def test_a_names_event_in_the_log_of_a_cluster_is_told(journal: Journal) -> None
 
 @pytest.mark.parametrize(
     "url",
-    ["", "store.sqlite", "sqlite:", "sqlite://", "sqlite:///", "sqlite://host/x", "postgres:///x"]
-    + ["SQLITE:///x", "sqlite:///a\0b", "/sqlite:///x"],
+    [
+        "",
+        "store.sqlite",
+        "sqlite:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://host/x",
+        "postgres:///x",
+        "SQLITE:///x",
+        "sqlite:///a\0b",
+        "/sqlite:///x",
+    ],
 )
 def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="--store"):

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
-from kubisnap.adapters.sandbox import Sandbox
+from kubisnap.adapters.sandbox import Faults, Sandbox
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key, Kind, Status
+from kubisnap.engine.domain.state import ClusterState
 from kubisnap.engine.errors import (
     AlreadyExists,
     BudgetExceeded,
@@ -382,8 +384,6 @@ def test_what_failed_is_prepared_anew(world: World) -> None:
 
 
 def test_what_a_list_does_not_show_yet_is_asked_for_by_id(new_world: Callable[..., World]) -> None:
-    from kubisnap.adapters.sandbox import Faults
-
     world = new_world()
     world.sandbox.inject(Faults(list_lag=3600.0))
     world.create()
@@ -433,7 +433,5 @@ def test_observing_fails_rather_than_to_return_a_part(world: World) -> None:
 
 
 def test_an_undeclared_cluster_has_nothing() -> None:
-    from kubisnap.engine.domain.state import ClusterState
-
-    nobody: object = None
-    assert observe(nobody, ClusterState()).known == ()  # type: ignore[arg-type] - nothing is asked of it
+    nobody: Any = None  # nothing is asked of it
+    assert observe(nobody, ClusterState()).known == ()

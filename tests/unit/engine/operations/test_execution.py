@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key, Kind
 from kubisnap.engine.errors import (
@@ -19,6 +21,7 @@ from kubisnap.engine.errors import (
     QuotaExceeded,
     Rejected,
     StoreUnusable,
+    Unavailable,
 )
 from kubisnap.engine.journal.log import open_journal
 from kubisnap.engine.operations import execution
@@ -55,9 +58,7 @@ def test_intent_is_on_disk_before_every_call_and_the_outcome_after(world: World)
         ]
         assert begun, f"{method} {name} was not announced"
         ended = {
-            item.step
-            for item in events[operation:]
-            if isinstance(item, ev.StepSucceeded | ev.StepFailed)
+            item.step for item in events[operation:] if isinstance(item, ev.StepSucceeded | ev.StepFailed)
         }
         assert begun[-1].step not in ended
         assert begun[-1].action == method
@@ -74,8 +75,6 @@ def test_intent_is_on_disk_before_every_call_and_the_outcome_after(world: World)
 
 
 def with_rules() -> Any:
-    import msgspec
-
     cluster = with_count(spec(), 2)
     rule = msgspec.structs.replace(cluster.firewalls[0].allow[0], ports="2222")
     firewall = msgspec.structs.replace(cluster.firewalls[0], allow=(rule,))
@@ -97,6 +96,26 @@ def test_a_call_that_cannot_be_announced_is_not_made(world: World, monkeypatch: 
         world.carry_out(prepared, ev.OperationKind.CREATE)
     assert world.cloud.count("create") == 0
     assert world.dump() == before
+
+
+def test_every_event_says_what_led_to_it(world: World) -> None:
+    """The operator to the operation, the operation to its steps, a step to all that came of it."""
+    world.cloud.on("create", Kind.NETWORK, before=Unavailable("sandbox", "no answer"))
+    world.create()
+    world.cloud.on("create", Kind.SERVER, before=NO)
+    world.failing(lambda: world.scale(3))
+    for number in (1, 2):
+        events = [item for item in world.log() if item.operation == number]
+        opening = events[0]
+        assert opening.cause == 0
+        begun: dict[int, int] = {}
+        for item in events[1:]:
+            step = getattr(item.event, "step", 0)
+            if isinstance(item.event, ev.StepStarted):
+                begun[step] = item.version
+                assert item.cause == opening.version
+            else:
+                assert item.cause == begun.get(step, opening.version), item
 
 
 # ── order and parallelism ────────────────────────────────────────────────────────────────────
@@ -177,13 +196,11 @@ def test_steps_that_wait_for_each_other_are_not_called_a_success(world: World) -
         world.cloud, world.cloud.account(), log, Plan(steps=(step, replace_id(step))), world.context()
     )
     with pytest.raises(ValueError, match="never come"):
-        executor.run(lambda event: log.append(event) and None)
+        executor.run(lambda _: None)
     assert world.last_outcome().outcome is ev.Outcome.FAILED
 
 
 def replace_id(step: Step) -> Step:
-    import msgspec
-
     return msgspec.structs.replace(step, id=2, after=(1,))
 
 
@@ -299,9 +316,6 @@ def test_a_failure_before_ctrl_c_is_still_rolled_back(
     new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a stopped step may have made is looked for, too."""
-    from kubisnap.adapters.sandbox import Faults
-    from kubisnap.engine.errors import Unavailable
-
     world = new_world(parallel=2)
     before = world.dump()
     pressed, looking = threading.Event(), threading.Event()
@@ -440,6 +454,31 @@ def test_a_mistake_in_an_adapter_ends_the_run_and_does_not_hold_the_cluster(
             world.close()
 
 
+def test_after_a_mistake_the_others_do_not_wait_to_the_end(new_world: Callable[..., World]) -> None:
+    """A server that takes hours is not waited for when the run is over anyhow."""
+    world = new_world(latency=10_000.0, parallel=2)
+    mistaken = threading.Event()
+    waited = [0]
+
+    def watch(method: str, kind: Kind | None, _: str) -> None:
+        if (method, kind) == ("ready", Kind.NETWORK):
+            if waited[0] == 0:
+                mistaken.set()
+            waited[0] += 1
+            time.sleep(0.01)  # real, so that the fake clock does not race through ten minutes meanwhile
+
+    world.cloud.watch = watch
+
+    def mistake() -> None:
+        assert mistaken.wait(20)
+        raise KeyError("a mistake")
+
+    world.cloud.on("create", Kind.FIREWALL, before=mistake)
+    with pytest.raises(KeyError):
+        world.create(spec(rich=False))
+    assert waited[0] < 60
+
+
 def test_a_mistake_while_cleaning_up_is_written_down(world: World) -> None:
     world.cloud.on("create", Kind.SERVER, before=NO)
     world.cloud.on("delete", Kind.FIREWALL, before=KeyError("a mistake"))
@@ -458,9 +497,7 @@ def test_a_store_that_fails_in_the_middle_stops_everything(
     """What was made and could not be written down is found by its name later."""
     for failing in range(3, 60, 4):
         name = f"web-{failing}"
-        prepared = world.prepare_create(
-            replace_name(name, f"10.{failing}.0.0/20")
-        )
+        prepared = world.prepare_create(replace_name(name, f"10.{failing}.0.0/20"))
         insert, count = world.journal._insert, [0]
 
         def full(
@@ -488,7 +525,5 @@ def test_a_store_that_fails_in_the_middle_stops_everything(
 
 
 def replace_name(name: str, cidr: str) -> Any:
-    import msgspec
-
     cluster = spec(name, rich=False)
     return msgspec.structs.replace(cluster, network=msgspec.structs.replace(cluster.network, cidr=cidr))

@@ -1,6 +1,9 @@
 """A failure at every single step, in every way: afterwards the account is as before, and the log tells it."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 import msgspec
@@ -165,7 +168,7 @@ def test_creating_fails_at_every_step_in_every_way(new_world: Callable[..., Worl
         prepared = world.prepare_create()
         step = prepared.plan.steps[planned_step.id - 1]
         CREATING[way](world, step, name_of(prepared, step))
-        failed = world.failing(lambda prepared=prepared: world.carry_out(prepared, ev.OperationKind.CREATE))  # type: ignore[misc]
+        failed = world.failing(partial(world.carry_out, prepared, ev.OperationKind.CREATE))
         where = f"{step.key} {way}"
         assert failed.step.split("/")[0] == step.key.kind.value, where
         assert_undone(world, failed, before)
@@ -191,7 +194,7 @@ def test_growing_fails_at_every_step_in_every_way(new_world: Callable[..., World
         prepared = world.prepare_apply(bigger(spec()))
         step = prepared.plan.steps[planned_step.id - 1]
         (UPDATING if step.action is Action.UPDATE else CREATING)[way](world, step, name_of(prepared, step))
-        failed = world.failing(lambda prepared=prepared: world.carry_out(prepared, ev.OperationKind.APPLY))  # type: ignore[misc]
+        failed = world.failing(partial(world.carry_out, prepared, ev.OperationKind.APPLY))
         if way == "accepted-then-denied" and failed.left:
             # the change back is made, but nobody may see whether it is done
             assert all(item.startswith(step.key.kind.value) for item in failed.left), failed.left
@@ -232,8 +235,6 @@ def test_a_volume_that_grew_stays_and_is_named(world: World) -> None:
 
 def _wait_for(world: World, event: type[ev.Event], error: CloudError) -> None:
     """Let the other steps come first, then fail."""
-    from time import monotonic, sleep
-
     until = monotonic() + 10
     while not world.events(event) and monotonic() < until:
         sleep(0.001)
@@ -299,6 +300,7 @@ def test_a_rollback_waits_for_what_is_still_in_use(new_world: Callable[..., Worl
 
 def test_what_was_adopted_is_not_removed(world: World) -> None:
     """An earlier run died before it could write down what it had made."""
+    world.pace = replace(world.pace, parallel=1)
     world.cloud.on("create", Kind.LOAD_BALANCER, before=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         world.create()
@@ -335,7 +337,7 @@ def test_what_others_have_in_the_account_is_not_touched(world: World) -> None:
 
 
 def test_a_rollback_removes_newest_first_and_only_by_id(world: World) -> None:
-    world.pace = msgspec_pace(world)
+    world.pace = replace(world.pace, parallel=1)
     world.cloud.on("create", Kind.RESERVED_IP_ASSIGNMENT, before=NO)
     world.failing(world.create)
     made = [event.resource_id for event in world.events(ev.ResourceProvisioned) if event.owned]
@@ -344,13 +346,6 @@ def test_a_rollback_removes_newest_first_and_only_by_id(world: World) -> None:
     compensating = [event for event in world.events(ev.StepStarted) if event.compensates]
     assert [event.resource_id for event in compensating] == removed
     assert len({event.step for event in world.events(ev.StepStarted)}) == len(world.events(ev.StepStarted))
-
-
-def msgspec_pace(world: World) -> Any:
-    """One step at a time."""
-    from dataclasses import replace
-
-    return replace(world.pace, parallel=1)
 
 
 # ── after a deletion there is no way back ────────────────────────────────────────────────────
@@ -368,7 +363,7 @@ def test_a_failure_after_a_deletion_leaves_what_is_done(world: World, nth: int) 
     prepared = world.prepare_apply(shrunk())
     deletions = [step for step in prepared.plan.steps if step.action is Action.DELETE]
     assert len(deletions) == 2
-    world.pace = msgspec_pace(world)
+    world.pace = replace(world.pace, parallel=1)
     world.cloud.on("delete", Kind.SERVER, nth=nth, before=NO)
     failed = world.failing(lambda: world.carry_out(prepared, ev.OperationKind.APPLY))
     if nth == 1:
@@ -455,7 +450,7 @@ def test_deleting_fails_at_every_step_and_goes_on_later(
             world.carry_out(prepared, ev.OperationKind.DELETE)
         else:
             before = world.dump()
-            failed = world.failing(lambda prepared=prepared: world.carry_out(prepared, ev.OperationKind.DELETE))  # type: ignore[misc]
+            failed = world.failing(partial(world.carry_out, prepared, ev.OperationKind.DELETE))
             assert failed.partial == (world.dump() != before)
             assert not world.journal.claims()[0].released, "the name is held until everything is gone"
             world.mend()

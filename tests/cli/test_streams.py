@@ -1,0 +1,188 @@
+"""stdout carries the result and nothing else; what machines read is valid against the schema."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+if TYPE_CHECKING:
+    from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+
+    from .conftest import Desk
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/output.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+# Every command once, in an order in which all succeed.
+SUCCESSES = (
+    ("Clusters", "get"),
+    ("Plan", "create web --cloud sandbox --dry-run"),
+    ("Change", "create web --cloud sandbox --yes"),
+    ("Plan", "plan web"),
+    ("Change", "apply web --yes"),
+    ("Plan", "scale web workers=4 --dry-run"),
+    ("Change", "scale web workers=4 -m why --yes"),
+    ("Plan", "scale web workers=1 --dry-run"),
+    ("Clusters", "get"),
+    ("Cluster", "get web"),
+    ("Resources", "get web/firewall"),
+    ("Resources", "get web/server/workers-3"),
+    ("Log", "log"),
+    ("Events", "log web --events -n 1000"),
+    ("Operation", "show web#1"),
+    ("Operation", "show web#2"),
+    ("Snapshot", "capture web --out web.ksnap"),
+    ("Verification", "verify web.ksnap"),
+    ("Plan", "restore web.ksnap --as copy --on sandbox:sim-eu-west --dry-run"),
+    ("Change", "restore web.ksnap --as copy --on sandbox:sim-eu-west --yes"),
+    ("Cluster", "get copy"),
+    ("Operation", "show copy#1"),
+    ("Plan", "delete copy --dry-run"),
+    ("Change", "delete copy --yes=copy"),
+    ("Log", "log copy"),
+    ("Doctor", "doctor --cloud sandbox"),
+    ("Completion", "completion fish"),
+)
+
+
+def valid(document: Any) -> None:
+    VALIDATOR.validate(document)
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    kinds = {
+        item["properties"]["kind"]["const"]
+        for item in SCHEMA["$defs"].values()
+        if "kind" in item.get("properties", {}) and "const" in item["properties"]["kind"]
+    }
+    assert kinds == {kind for kind, _ in SUCCESSES} | {"Demo"}
+
+
+def test_every_json_document_is_valid_and_alone_on_stdout(desk: "Desk") -> None:
+    for kind, line in SUCCESSES:
+        done = desk.ok(f"{line} -o json")
+        document = json.loads(done.out)
+        assert list(document)[:2] == ["kubisnap", "kind"]
+        assert (document["kubisnap"], document["kind"]) == ("1.0", kind), line
+        valid(document)
+        assert done.err == "", line
+
+
+def test_quiet_leaves_the_result_and_nothing_else(desk: "Desk") -> None:
+    for _, line in SUCCESSES:
+        done = desk.ok(f"{line} -q")
+        assert done.err == "", line
+        assert done.out, line
+
+
+def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> None:
+    for kind, line in SUCCESSES:
+        done = desk.ok(line)
+        if kind == "Change":
+            assert re.fullmatch(r"(#\d+ .* · .*|web: nothing to do, what is declared is there\.)\n", done.out)
+            assert "to add" in done.err or "nothing to do" in done.out
+        else:
+            assert set(done.err.splitlines()) <= {
+                "next: kubisnap create NAME --cloud sandbox",
+                "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
+            }
+
+
+def test_a_snapshot_on_stdout_is_only_the_snapshot(web: "Desk") -> None:
+    done = web.ok("capture web --out -")
+    path = web.home / "piped.ksnap"
+    path.write_bytes(done.stdout_bytes)
+    assert web.ok("verify piped.ksnap").out.startswith("ok: piped.ksnap\n")
+    assert re.fullmatch(r"#2 capture web · 40 events · .* · to stdout\n", done.err)
+
+
+# ── --progress ───────────────────────────────────────────────────────────────────────────────────
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    documents = [json.loads(line) for line in text.splitlines()]
+    for document in documents:
+        valid(document)
+    return documents
+
+
+def test_progress_lines_are_json_from_first_to_last(desk: "Desk", ocean: "DigitalOceanSimulator") -> None:
+    """One that succeeds, one that is retried, and one that fails and is taken back."""
+    from kubisnap.adapters.digitalocean.simulator import FaultRule
+
+    ocean.inject(FaultRule(action="status", method="POST", path="vpcs", status=503, times=1))
+    first = lines_of(desk.ok("create web --cloud digitalocean --yes --progress jsonl").err)
+    assert first[0] == {"type": "version", "version": "1.0"}
+    kinds = {line["type"] for line in first}
+    assert kinds == {"version", "summary", "step_started", "step_progress", "step_done"}
+    assert sum(line["type"] == "step_done" for line in first) == 10
+
+    ocean.set_droplet_limit("first", 4)
+    failed = desk.run("scale web workers=5 --yes --progress jsonl")
+    second = lines_of(failed.err)
+    assert failed.out == ""
+    assert second[-1]["type"] == "exit_error"
+    assert second[-1]["code"] == failed.status == 1
+    assert {"step_failed", "summary"} <= {line["type"] for line in second}
+    assert {"type": "summary", "rolling_back": 1} in second
+
+
+@pytest.mark.parametrize(
+    "line", ["get nothing", "fly", "create web --cloud cumulus", "create web --cloud sandbox"]
+)
+def test_errors_are_json_lines_where_progress_is(desk: "Desk", line: str) -> None:
+    done = desk.run(f"--progress jsonl {line}")
+    documents = lines_of(done.err)
+    assert documents[-1]["type"] == "exit_error"
+    assert documents[-1]["code"] == done.status
+
+
+def test_plain_progress_tells_every_step_and_none_tells_nothing(desk: "Desk") -> None:
+    plain = desk.ok("create a --cloud sandbox --yes -q --progress plain")
+    assert len(re.findall(r"^  ✓ .* created", plain.err, re.MULTILINE)) == 10
+    assert desk.ok("create b --cloud sandbox --yes -q --progress none").err == ""
+    assert desk.ok("create c --cloud sandbox --yes -o json --progress none").err == ""
+
+
+# ── colour ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("environment", "option", "terminal", "colored"),
+    [
+        ({}, "", False, False),
+        ({}, "", True, True),
+        ({"NO_COLOR": "1"}, "", True, False),
+        ({"TERM": "dumb"}, "", True, False),
+        ({"FORCE_COLOR": "1"}, "", False, True),
+        ({"CLICOLOR_FORCE": "1"}, "", False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "", True, False),
+        ({"NO_COLOR": "1"}, "--color always", False, True),
+        ({"FORCE_COLOR": "1"}, "--color never", True, False),
+        ({}, "--color auto", False, False),
+    ],
+)
+def test_when_there_is_colour(
+    desk: "Desk", environment: dict[str, str], option: str, terminal: bool, colored: bool
+) -> None:
+    desk.ok("create web --cloud sandbox --yes")
+    desk.delenv("NO_COLOR")
+    for name, value in environment.items():
+        desk.setenv(name, value)
+    run = desk.at_terminal if terminal else desk.run
+    for line in ("log", "doctor", "show web#1", "scale web workers=9 --dry-run"):
+        assert ("\x1b[" in run(f"{line} {option}").screen) == colored, line
+    assert "\x1b[" not in run(f"log -o json {option}").screen
+
+
+@pytest.mark.parametrize("option", ["--no-input", "", "--progress jsonl"])
+def test_nobody_is_asked_under_ci_or_where_it_is_not_wanted(desk: "Desk", option: str) -> None:
+    if not option:
+        desk.setenv("CI", "true")
+    done = desk.at_terminal(f"create web --cloud sandbox {option}")
+    assert done.status == 6
+    assert "[y/N]" not in done.screen
