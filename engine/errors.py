@@ -579,6 +579,11 @@ class OperationFailed(KubisnapError):
     def hint(self) -> str:
         """Say how to go on."""
         again = f"kubisnap apply {self.cluster}      try again; the intent is kept"
+        if isinstance(self.cause, Rejected):  # it would be refused again
+            again = (
+                f"kubisnap apply -f FILE      with another specification; the intent is kept\n"
+                f"kubisnap delete {self.cluster}      give it up"
+            )
         return f"{self.cause.hint}\n{again}" if self.cause.hint else again
 
     @property

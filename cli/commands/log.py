@@ -39,9 +39,11 @@ def log(
     now = wiring.context(session).now()
     with wiring.journal(session) as journal:
         if cluster:
-            names = {journal.cluster_id(cluster, gone=True): cluster}
+            last = journal.cluster_id(cluster, gone=True)
+            names = journal.holders(cluster) or {last: cluster}
         else:
-            names = {claim.cluster_id: claim.name for claim in journal.claims()}
+            held = [journal.holders(claim.name) for claim in journal.claims()]
+            names = {cluster_id: name for one in held for cluster_id, name in one.items()}
         logs = {cluster_id: journal.read(cluster_id) for cluster_id in names}
     if events:
         items = sorted(

@@ -28,7 +28,7 @@ def show(
     from ..render import history as render
 
     text = "#".join(part.lstrip("#") for part in ref)
-    match = re.fullmatch(r"(?:([a-z][a-z0-9-]*)#|#?)(\d{1,9})", text)
+    match = re.fullmatch(r"(?:([a-z][a-z0-9-]*(?:@[0-9a-f]{8})?)#|#?)(\d{1,9})", text)
     if match is None:
         raise InvalidInput("REF", f"{' '.join(ref)!r} is not an operation, such as web#3")
     now = wiring.context(session).now()

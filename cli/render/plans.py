@@ -48,6 +48,8 @@ def plan_text(prepared: Prepared, *, color: bool) -> str:
     lines += _translation(prepared)
     lines += [f"  ! {key} ({item}) is not at the cloud any more" for key, item in prepared.lost]
     lines += list(_steps(prepared, color=color))
+    if prepared.translation is None:
+        lines += [f"  ! {printable(item)}" for item in prepared.lacking]
     lines += [f"  note: {note} differ; this concerns new ones only" for note in prepared.plan.notes]
     if prepared.plan.empty and not prepared.lost:
         gone = "nothing of it is left at the cloud; its name becomes free"
@@ -204,7 +206,7 @@ def plan_document(prepared: Prepared) -> dict[str, Any]:
             "after": cost_document(prepared.cost_after),
         },
         "steps": [_step_document(step, prepared) for step in prepared.plan.steps],
-        "notes": list(prepared.plan.notes),
+        "notes": [*prepared.plan.notes, *prepared.lacking],
         "lost": [{"resource": str(key), "id": item} for key, item in prepared.lost],
         "translation": None
         if prepared.translation is None

@@ -74,6 +74,11 @@ class Lines:
         )
         self._line(paint(text, "yellow", on=self._color))
 
+    def asking_again(self, error: CloudError, attempt: int, wait: float) -> None:
+        """Say that the cloud is asked again, and why."""
+        text = f"  … {printable(error.message)}; asking again in {duration(wait)} (attempt {attempt + 1})"
+        self._line(paint(text, "yellow", on=self._color))
+
     def done(self, step: Step, seconds: float) -> None:
         """Say that a step is done."""
         sign = paint("✓", "green", on=self._color)
@@ -168,6 +173,10 @@ class JsonLines:
         self._emit(
             "step_progress", step=step.id, retry=attempt, error=str(error), wait_seconds=round(wait, 3)
         )
+
+    def asking_again(self, error: CloudError, attempt: int, wait: float) -> None:
+        """Tell that the cloud is asked again."""
+        self._emit("step_progress", step=None, retry=attempt, error=str(error), wait_seconds=round(wait, 3))
 
     def done(self, step: Step, seconds: float) -> None:
         """Tell that a step is done."""

@@ -106,11 +106,28 @@ class Journal:
             found = self._recorder.select_events(_NAMES + name, desc=True, limit=1)
         return self._claim(found[0]) if found else None
 
+    def holders(self, name: str) -> dict[str, str]:
+        """Return every cluster that ever had a name, oldest first: id -> what to call it.
+
+        The last one is called by the name, an earlier one ``name@`` and eight digits of its id.
+        """
+        if self._recorder is None:
+            return {}
+        with self._telling(0):
+            found = self._recorder.select_events(_NAMES + name)
+        ids = list(dict.fromkeys(self._claim(item).cluster_id for item in found))
+        return {item: name if item == ids[-1] else f"{name}@{item[:8]}" for item in ids}
+
     def cluster_id(self, name: str, *, gone: bool = False) -> str:
         """Return the id of the cluster of that name; with `gone`, also of one that was deleted.
 
+        With `gone`, ``web@1a2b3c4d`` is an earlier cluster of the name, as `holders` calls it.
         Raises `NotFound`.
         """
+        if gone and "@" in name:
+            for found, called in self.holders(name.partition("@")[0]).items():
+                if called == name:
+                    return found
         claim = self.claim_of(name)
         if claim is None or (claim.released and not gone):
             known = tuple(claim.name for claim in self.claims() if gone or not claim.released)

@@ -103,6 +103,7 @@ def reading(call: Callable[[], _T], context: Context, sleep: Callable[[float], N
             return call()
         except CloudError as error:
             wait = patience(error, attempt, started, context)
+            context.progress.asking_again(error, attempt, wait)
         (sleep or context.clock.sleep)(wait)
 
 

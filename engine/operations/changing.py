@@ -27,12 +27,13 @@ from .execution import Executor, Result
 from .observing import Observation, observe
 from .planning import Plan, plan
 from .recording import OperationLog
-from .translation import Translation, complete, inherit
+from .translation import Translation, complete, inherit, lacking
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A change, ready to be looked at. `spec` is what will be declared; None when it goes away.
 
+    `lost` is gone from the cloud, `lacking` is what the cloud has nothing for.
     `position` is where the log stood; a change is carried out once, and from there only.
     """
 
@@ -46,6 +47,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     intents: tuple[ev.AnyEvent, ...]
     plan: Plan
     lost: tuple[tuple[Key, str], ...] = ()
+    lacking: tuple[str, ...] = ()
     translation: Translation | None = None
     cost_before: Cost = Cost()
     cost_after: Cost = Cost()
@@ -93,6 +95,7 @@ def prepare_create(
         spec=spec,
         intents=tuple(decisions.declare(spec, cluster_id=cluster_id, origin=origin)),
         plan=plan(blueprint(spec, catalogue), ()),
+        lacking=tuple(lacking(spec, catalogue)),
         translation=translation,
         cost_after=cluster_cost(spec, catalogue),
     )
@@ -112,7 +115,7 @@ def prepare_change(
     wanted = declared
     if spec is not None:
         validate(spec)
-        wanted = complete(inherit(spec, declared), catalogue)
+        wanted = complete(inherit(spec, declared), catalogue, declared=declared)
     intents = decisions.amend(state, wanted)
     seen = reading(lambda: observe(cloud, state), context)
     return Prepared(
@@ -126,6 +129,7 @@ def prepare_change(
         intents=tuple(intents),
         plan=plan(blueprint(wanted, catalogue), seen.known),
         lost=seen.lost,
+        lacking=tuple(lacking(wanted, catalogue)),
         cost_before=_cost_now(seen, catalogue),
         cost_after=cluster_cost(wanted, catalogue),
     )

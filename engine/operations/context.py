@@ -32,6 +32,10 @@ class Progress(Protocol):
         """Say that a step is tried again in `wait` seconds."""
         ...
 
+    def asking_again(self, error: CloudError, attempt: int, wait: float) -> None:
+        """Say that a question to the cloud is asked again in `wait` seconds; nothing was changed yet."""
+        ...
+
     def done(self, step: Step, seconds: float) -> None:
         """Say that a step is done, and how long it took."""
         ...
@@ -59,6 +63,9 @@ class Silence:
         """Say nothing."""
 
     def retrying(self, step: Step, error: CloudError, attempt: int, wait: float) -> None:
+        """Say nothing."""
+
+    def asking_again(self, error: CloudError, attempt: int, wait: float) -> None:
         """Say nothing."""
 
     def done(self, step: Step, seconds: float) -> None:

@@ -26,22 +26,44 @@ class Translation(msgspec.Struct, frozen=True, kw_only=True):
     losses: tuple[str, ...]
 
 
-def complete(spec: ClusterSpec, catalogue: Catalogue) -> ClusterSpec:
+def complete(spec: ClusterSpec, catalogue: Catalogue, *, declared: ClusterSpec | None = None) -> ClusterSpec:
     """Fit a spec to its own cloud.
 
+    What is `declared` already was chosen then and is not looked up again: a cluster can be scaled down
+    although its cloud offers its size or region to nobody any more.
     Raises `InvalidInput` for a region, size or image that the cloud does not have.
     """
     # a literal may say "worker" for Role.WORKER or a list for a tuple; from here on there is one form
     spec = msgspec.convert(msgspec.to_builtins(spec), ClusterSpec)
-    region = _region(spec.placement, catalogue)
+    stays = declared is not None and _same_place(spec.placement, declared.placement)
+    region = _region(spec.placement, catalogue) if not stays else _kept_region(spec.placement, catalogue)
     pools = []
     for index, pool in enumerate(spec.pools):
         field = f"pools[{index}]"
+        old = declared.pool(pool.name) if stays and declared is not None else None
+        if old is not None and (old.size, old.image) == (pool.size, pool.image):
+            pools.append(pool)
+            continue
         size = _wanted_size(f"{field}.size", pool.size, region, catalogue)
         image = _wanted_image(f"{field}.image", pool.image, region, catalogue)
         pools.append(_pinned(pool, catalogue.cloud, size, image))
     placement = _placed(spec.placement, catalogue, region)
     return msgspec.structs.replace(spec, placement=placement, pools=tuple(pools))
+
+
+def _same_place(one: Placement, other: Placement) -> bool:
+    return (one.cloud, one.region) == (other.cloud, other.region)
+
+
+def _kept_region(placement: Placement, catalogue: Catalogue) -> Region:
+    """Return the region that a cluster is in, open to newcomers or not."""
+    return catalogue.region(placement.region) or Region(
+        name=placement.region,
+        title=placement.region,
+        latitude=placement.latitude,
+        longitude=placement.longitude,
+        available=False,
+    )
 
 
 def inherit(spec: ClusterSpec, declared: ClusterSpec) -> ClusterSpec:
@@ -262,18 +284,23 @@ def _pool_choices(pool: PoolSpec, source: str, size: SizeOffer, image: ImageOffe
     yield Choice(what=f"image of pool {pool.name}", wanted=pool.image.os, chosen=image.name)
 
 
-def _losses(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
-    """Say what does not come along: what the cloud lacks, and what no snapshot holds."""
-    lacking = (
+def lacking(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
+    """Say what the cloud cannot hold of a spec; the blueprint leaves it out."""
+    parts = (
         (Kind.SUBNET, [subnet.name for subnet in spec.network.subnets], "all servers share the network"),
         (Kind.LOAD_BALANCER, [item.name for item in spec.load_balancers], "nothing spreads the traffic"),
         (Kind.VOLUME, [item.name for item in spec.volumes], "the servers have their own disks only"),
         (Kind.RESERVED_IP, [item.name for item in spec.reserved_ips], "servers have their own addresses"),
         (Kind.FIREWALL, [item.name for item in spec.firewalls], "nothing keeps traffic out"),
     )
-    for kind, names, meaning in lacking:
+    for kind, names, meaning in parts:
         if names and kind not in catalogue.kinds:
             yield f"{catalogue.cloud} has no {kind}: {', '.join(names)} left out, {meaning}"
+
+
+def _losses(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
+    """Say what does not come along: what the cloud lacks, and what no snapshot holds."""
+    yield from lacking(spec, catalogue)
     yield "what is on the servers' disks and what ran there: a snapshot holds the intended infrastructure"
     yield "the servers' addresses: they are new ones"
     if spec.volumes and Kind.VOLUME in catalogue.kinds:

@@ -110,6 +110,7 @@ class Desk:
         self._patch.setattr(wiring, "SystemRandom", lambda: self._random)
         self._patch.setattr("socket.gethostname", lambda: "desk")
         self._patch.setattr(sandbox_settings, "SystemClock", lambda: self.clock)
+        self._patch.setattr("tempfile.tempdir", str(self.home.parent))
         (self.home / ".ssh").mkdir()
         (self.home / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY)
 

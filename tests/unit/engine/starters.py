@@ -4,6 +4,7 @@ import multiprocessing as mp
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -103,19 +104,25 @@ def interrupted_cleaning(folder: str, presses: int) -> str:
     """Fail, press Ctrl-C while what was made is being removed, and say what came of it."""
     from kubisnap.engine.domain.resources import Kind
     from kubisnap.engine.errors import OperationFailed, Rejected
+    from kubisnap.engine.operations.context import Silence
     from tests.unit.engine.world import World, spec
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # shells ignore it in the background
     world = World(Path(folder), parallel=1)
-    pressed = [0]
+    pressed, heard = [0], threading.Semaphore(0)
+
+    class Ear(Silence):
+        def interrupted(self, running: int) -> None:
+            heard.release()
 
     def watch(method: str, _: Kind | None, __: str) -> None:
         if method == "delete" and pressed[0] < presses:
             pressed[0] += 1
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)  # real: a signal takes a moment to strike
+            assert heard.acquire(timeout=30)
+            time.sleep(0.1)  # real: until the main thread waits again
 
-    world.cloud.watch = watch
+    world.cloud.watch, world.progress = watch, Ear()
     world.cloud.on("create", Kind.SERVER, before=Rejected("sandbox", "no"))
     try:
         world.create(spec(rich=False))

@@ -252,3 +252,16 @@ def test_what_is_no_address_of_a_store_is_refused(url: str) -> None:
         sqlite_path(url)
     with pytest.raises(InvalidInput):
         open_journal(url)
+
+
+def test_a_name_that_is_given_again_hides_nobodys_history(journal: Journal) -> None:
+    journal.found(OLD, "web", declared(OLD), ENVELOPE)
+    journal.finish(OLD, "web", 1, events("last"), ENVELOPE)
+    journal.found(NEW, "web", declared(NEW), ENVELOPE)
+
+    assert journal.holders("web") == {OLD: "web@aaaaaaaa", NEW: "web"}
+    assert journal.cluster_id("web") == NEW
+    assert journal.cluster_id("web@aaaaaaaa", gone=True) == OLD
+    assert journal.holders("nobody") == {}
+    with pytest.raises(NotFound):
+        journal.cluster_id("web@aaaaaaaa")

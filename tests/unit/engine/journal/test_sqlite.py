@@ -240,6 +240,14 @@ def test_our_mark_without_our_table_is_told(path: Path, url: str) -> None:
         open_journal(url, create=True)
 
 
+def test_a_connection_in_the_middle_of_something_is_told(journal: Journal) -> None:
+    """The library lets through what SQLite says to a second BEGIN."""
+    with recorder_of(journal).datastore.get_connection(commit=False) as connection:
+        connection.cursor().execute("BEGIN")
+    with pytest.raises(StoreUnusable):
+        journal.append(CLUSTER, 0, events(), ENVELOPE)
+
+
 # ── what a person without rights meets ───────────────────────────────────────────────────────
 
 

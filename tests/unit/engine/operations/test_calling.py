@@ -235,6 +235,16 @@ def test_waiting_survives_a_cloud_that_is_away_for_a_moment(world: World) -> Non
     world.assert_converged()
 
 
+def test_a_cloud_that_is_away_now_and_then_is_waited_for(new_world: Callable[..., World]) -> None:
+    """Patience is for failures in a row."""
+    world = new_world(latency=10.0, parallel=1)
+    for nth in range(2, 40, 2):
+        world.cloud.on("ready", Kind.SERVER, nth=nth, before=AWAY)
+    world.create(spec(rich=False))
+    assert len(retries(world)) > 2 * world.pace.attempts
+    world.assert_converged()
+
+
 def test_what_is_in_use_is_asked_again_until_the_deadline(world: World) -> None:
     """Clouds hold a network for minutes after its last server is gone."""
     world.create(spec(rich=False))

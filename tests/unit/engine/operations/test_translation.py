@@ -267,6 +267,24 @@ def test_a_cluster_that_names_the_same_place_or_none_keeps_its_region(written: P
     assert found == (declared.placement if kept else written)
 
 
+def test_what_runs_is_not_looked_up_again_when_its_cloud_offers_it_to_nobody_any_more() -> None:
+    """Scaling down must work on the day on which a size, an image or a whole region is withdrawn."""
+    declared = complete(SPEC, CATALOGUE)
+    for nothing in (catalogue(sizes=()), catalogue(images=()), catalogue(regions=())):
+        assert complete(declared, nothing, declared=declared) == declared
+        with pytest.raises(InvalidInput):
+            complete(declared, nothing)
+
+
+def test_a_changed_pool_of_a_running_cluster_is_still_looked_up() -> None:
+    declared = complete(SPEC, CATALOGUE)
+    changed_pool = with_workers(size=Size.pinned("acme", "nonsense"))
+    wanted = msgspec.structs.replace(changed_pool, placement=declared.placement)
+
+    with pytest.raises(InvalidInput, match="nonsense"):
+        complete(wanted, CATALOGUE, declared=declared)
+
+
 def test_a_cluster_that_is_to_move_is_not_told_that_its_old_size_is_missing_there() -> None:
     declared = complete(SPEC, CATALOGUE)
 
