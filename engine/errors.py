@@ -77,8 +77,11 @@ class InvalidInput(KubisnapError):
 
     @property
     def hint(self) -> str:
-        """Return the advice given by whoever found the mistake."""
-        return self.advice
+        """Return the advice given by whoever found the mistake; for a file, how to check it again."""
+        if self.advice or ":" not in self.where:
+            return self.advice
+        file = self.where.split(":", 1)[0]
+        return f"kubisnap plan -f {file}      checks the file and changes nothing"
 
     @property
     def facts(self) -> Facts:

@@ -227,12 +227,12 @@ def failure(error: Exception, method: str) -> CloudError:
 _FAILURES: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
     ((ssl.SSLCertVerificationError,), "the server's TLS certificate cannot be verified", False),
     ((urllib3.exceptions.ProxyError,), "the proxy cannot be reached, or refuses", False),
-    ((urllib3.exceptions.ConnectTimeoutError,), "no connection in time", False),
-    (
+    (  # before the time-out: in urllib3 it is one of its kinds
         (urllib3.exceptions.NewConnectionError,),
         "no connection: refused, unreachable, or the name is unknown",
         False,
     ),
+    ((urllib3.exceptions.ConnectTimeoutError,), "no connection in time", False),
     ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError), "no answer in time", True),
     ((urllib3.exceptions.DecodeError,), "an answer that does not decompress", True),
 )

@@ -95,6 +95,8 @@ def test_errors_are_compared_by_identity_and_can_be_put_into_sets(cls: type[Kubi
 def test_what_an_error_does_not_know_it_leaves_out() -> None:
     assert str(errors.InvalidInput("size", "too small")) == "size: too small"
     assert str(errors.InvalidInput("", "not valid", "c.yaml:1:2")) == "c.yaml:1:2: not valid"
+    assert errors.InvalidInput("", "not valid", "c.yaml:1:2").hint.startswith("kubisnap plan -f c.yaml ")
+    assert errors.InvalidInput("--size", "no such size", "c.yaml:1:2", "sizes: a, b").hint == "sizes: a, b"
     assert str(errors.CorruptArchive("a.ksnap", "cut off", 0)) == "a.ksnap: cut off (at byte 0)"
     assert str(errors.CorruptArchive("a.ksnap", "cut off")) == "a.ksnap: cut off"
     assert str(errors.Denied("acme", "no", 401, "r-1")) == "acme: no (HTTP 401) [request r-1]"

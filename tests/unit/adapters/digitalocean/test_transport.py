@@ -381,6 +381,7 @@ def test_a_refused_connection_did_nothing(server: "ScriptedServer", transport: T
         error = caught(transport, method)
         assert isinstance(error, Unavailable)
         assert not error.ambiguous
+        assert "refused" in error.message
 
 
 @pytest.mark.parametrize(
