@@ -360,14 +360,16 @@ class Executor:
     def _roll_back(self) -> Report:
         """Clean up in a thread, where Ctrl-C does not strike; a second one leaves what is not done yet."""
         rollback = Rollback(self._cloud, self._log, self._context, len(self._plan.steps), self._nameless)
-        pressed = 0
+        pressed = told = 0
         with ThreadPoolExecutor(1, thread_name_prefix="rollback") as pool:
             cleaning = pool.submit(rollback.run, self._course.changed, self._course.doubtful)
             while True:
                 try:
+                    if pressed > told:
+                        told = pressed
+                        self._context.progress.interrupted(1)
+                    if pressed > 1:
+                        rollback.stop()
                     return cleaning.result()
                 except KeyboardInterrupt:
                     pressed += 1
-                    self._context.progress.interrupted(1)
-                    if pressed > 1:
-                        rollback.stop()

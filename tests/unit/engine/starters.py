@@ -118,9 +118,9 @@ def interrupted_cleaning(folder: str, presses: int) -> str:
     def watch(method: str, _: Kind | None, __: str) -> None:
         if method == "delete" and pressed[0] < presses:
             pressed[0] += 1
+            time.sleep(0.2)  # real: until the main thread waits
             os.kill(os.getpid(), signal.SIGINT)
             assert heard.acquire(timeout=30)
-            time.sleep(0.1)  # real: until the main thread waits again
 
     world.cloud.watch, world.progress = watch, Ear()
     world.cloud.on("create", Kind.SERVER, before=Rejected("sandbox", "no"))
