@@ -487,7 +487,7 @@ def test_after_a_mistake_the_others_do_not_wait_to_the_end(new_world: Callable[.
 
 def test_a_mistake_while_cleaning_up_is_written_down(world: World) -> None:
     world.cloud.on("create", Kind.SERVER, before=NO)
-    world.cloud.on("delete", Kind.FIREWALL, before=KeyError("a mistake"))
+    world.cloud.on("delete", Kind.NETWORK, before=KeyError("a mistake"))
     with pytest.raises(KeyError):
         world.create()
     assert world.last_outcome().outcome is ev.Outcome.FAILED
