@@ -14,8 +14,12 @@ from typing import Self
 import msgspec
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The base of all specs: immutable, compared by value, strict about unknown fields."""
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of all specs: immutable, compared by value, strict about unknown fields.
+
+    Never with `omit_defaults`: msgspec leaves a text out only if it is the very object of the default,
+    so that two equal specs, one of them read from a file, would come out different.
+    """
 
 
 class Role(StrEnum):

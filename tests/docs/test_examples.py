@@ -100,3 +100,21 @@ def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Pat
 
     assert first["droplets"] == second["droplets"] == 5
     assert "web-sim" in printed
+
+
+def test_the_cluster_with_all_fields_is_created_and_planning_again_gives_nothing(tmp_path: Path) -> None:
+    """What is read from a file must compare equal with what the cloud gives back (law 8)."""
+    [text] = blocks("docs/cluster-yaml.md", "yaml", "example: all fields")
+    (tmp_path / "cluster.yaml").write_text(text, encoding="utf-8")
+    with DigitalOceanSimulator(accounts=TOKENS, boot_seconds=0, action_seconds=0) as simulator:
+        environment = {
+            **scratch_environment(tmp_path),
+            "DIGITALOCEAN_END_POINT": simulator.url,
+            "DIGITALOCEAN_TOKEN": TOKENS["first"],
+        }
+        type_in(["kubisnap apply -f cluster.yaml --yes"], tmp_path, environment)
+        for again in ("plan shop", "plan -f cluster.yaml"):
+            type_in([f"kubisnap {again} --exit-code"], tmp_path, environment)
+        type_in(["kubisnap delete shop --yes=shop"], tmp_path, environment)
+
+        assert set(simulator.inventory("first").values()) == {0}

@@ -114,3 +114,14 @@ def test_a_spec_cannot_be_changed_after_it_was_made(spec: Any) -> None:
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field `colour`"):
         msgspec.convert({"name": "a", "cidr": "10.0.0.0/24", "colour": "red"}, type(SPEC.network.subnets[0]))
+
+
+def test_equal_specs_come_out_the_same_wherever_their_text_came_from() -> None:
+    """A text that was read from a file equals a default without being the same object."""
+    read = b"all".decode()
+    literal = Rule(protocol=Protocol.TCP, sources=("worker",))
+    from_file = Rule(protocol=Protocol.TCP, ports=read, sources=("worker",))
+
+    assert read is not Rule(protocol=Protocol.TCP).ports
+    assert msgspec.to_builtins(from_file) == msgspec.to_builtins(literal)
+    assert msgspec.msgpack.encode(from_file) == msgspec.msgpack.encode(literal)
