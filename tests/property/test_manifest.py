@@ -58,7 +58,10 @@ def read_file(name: str) -> str:
 
 def dumped(spec: ClusterSpec) -> dict[str, Any]:
     content: dict[str, Any] = msgspec.to_builtins(spec)
-    return {**content.pop("placement"), **content}
+    placement = content.pop("placement")
+    # a file names a region or a place; coordinates are what a catalogue adds
+    assert (placement.pop("latitude"), placement.pop("longitude")) == (None, None)
+    return {**placement, **content}
 
 
 def tried(text: str) -> None:

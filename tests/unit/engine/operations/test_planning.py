@@ -154,8 +154,8 @@ def test_scaling_down_removes_the_highest_numbers_first() -> None:
             "load-balancer/entry",
             Change(
                 field="forward",
-                before=({"port": 443, "target_port": 30443},),
-                after=({"port": 443, "target_port": 80},),
+                before=({"port": 443, "target_port": 30443, "protocol": "tcp"},),
+                after=({"port": 443, "target_port": 80, "protocol": "tcp"},),
             ),
         ),
         (
@@ -167,7 +167,7 @@ def test_scaling_down_removes_the_highest_numbers_first() -> None:
                 field="rules",
                 before=(
                     {"protocol": "tcp", "ports": "22", "sources": ("0.0.0.0/0",)},
-                    {"protocol": "tcp", "sources": ("control-plane", "worker")},
+                    {"protocol": "tcp", "ports": "all", "sources": ("control-plane", "worker")},
                 ),
                 after=({"protocol": "tcp", "ports": "22", "sources": ("0.0.0.0/0",)},),
             ),
