@@ -13,7 +13,7 @@ from kubisnap.adapters.sandbox import Sandbox
 from kubisnap.adapters.sandbox.timing import DEFAULT_SCALE, Timing
 from kubisnap.adapters.testing import Bench, ManualClock
 from kubisnap.adapters.testing.bench import MAIN, SERVER, VOLUME
-from kubisnap.engine.domain.resources import Key, Kind, Network, Observed, Status, Volume
+from kubisnap.engine.domain.resources import ClusterRef, Key, Kind, Network, Observed, Status, Volume
 from kubisnap.engine.errors import QuotaExceeded, ResourceMissing
 
 Opener = Callable[..., Sandbox]
@@ -100,6 +100,8 @@ def test_one_seed_tells_one_story_in_whatever_order(
     tmp_path: Path, opened: Opener, bench_on: Callable[[Sandbox], Bench], seed: int
 ) -> None:
     benches = [bench_on(opened(path=tmp_path / str(number), seed=seed)) for number in range(2)]
+    # a cluster in which no two servers draw the same address: whoever comes second gets the next one
+    benches[0].cluster = ClusterRef(id="0123456789abcdef" * 2, name="web")
     benches[1].cluster, benches[1].key = benches[0].cluster, benches[0].key
     order = list(range(12))
     first = _story(benches[0], order)
