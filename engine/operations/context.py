@@ -13,6 +13,7 @@ from ..errors import CloudError, InvalidInput
 from ..journal.log import Envelope
 from ..ports import Clock
 from .planning import Step
+from .working import Crew, Threads
 
 _LONGEST_TEXT = 10_000
 
@@ -104,7 +105,8 @@ class Pace:
 class Context:
     """Who acts (`actor`), why (`reason`), in which process (`holder`), with which tool version.
 
-    `alive` tells whether a holder's process runs: True, False, or None where that cannot be seen.
+    `crew` gives so many hands to work with at once. `alive` tells whether a holder's process runs:
+    True, False, or None where that cannot be seen.
     """
 
     actor: str
@@ -116,6 +118,7 @@ class Context:
     alive: Callable[[Holder], bool | None] = lambda _: None
     progress: Progress = field(default_factory=Silence)
     pace: Pace = field(default_factory=Pace)
+    crew: Callable[[int], Crew] = Threads
 
     def now(self) -> int:
         """Return the time in microseconds since 1970 UTC."""

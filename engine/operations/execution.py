@@ -8,10 +8,10 @@ What is not a cloud's doing (a store that fails, a mistake in an adapter) ends t
 rollback: the log says so if it still can be written, and the next apply looks before it acts.
 """
 
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event as Flag
 
 import msgspec
@@ -25,6 +25,10 @@ from .context import Context, legible
 from .planning import Action, Plan, Step
 from .recording import OperationLog, step_failed
 from .rollback import Report, Rollback
+from .working import Crew, Job
+
+_BEAT_SECONDS = 1.0
+"""How often the operation itself looks up while its steps run."""
 
 
 @dataclass
@@ -71,6 +75,7 @@ class Executor:
         self._plan = plan
         self._context = context
         self._stop = Flag()
+        self._pressed = False
         self._nameless = nameless
         self._caller = Caller(cloud, log, context, self._stop, nameless)
         self._cloud = cloud
@@ -115,37 +120,40 @@ class Executor:
         """Run steps as their predecessors finish, until all are done or nothing may start."""
         waiting = {step.id: set(step.after) - self._course.done.keys() for step in steps}
         by_id = {step.id: step for step in steps}
-        running: dict[Future[None], Step] = {}
-        with ThreadPoolExecutor(self._context.pace.parallel, thread_name_prefix="step") as pool:
+        running: dict[Job, Step] = {}
+        with self._context.crew(self._context.pace.parallel) as crew:
             while True:
                 if not self._halted():
                     # what is handed to the pool will run: never more than it has hands
                     room = self._context.pace.parallel - len(running)
                     for step_id in [number for number, before in waiting.items() if not before][:room]:
                         del waiting[step_id]
-                        running[pool.submit(self._step, by_id[step_id])] = by_id[step_id]
+                        running[crew.start(partial(self._step, by_id[step_id]))] = by_id[step_id]
                 if not running:
                     break
-                for future in self._next(running):
-                    step = running.pop(future)
-                    if self._settle(step, future):
+                for job in self._next(crew, running):
+                    step = running.pop(job)
+                    if self._settle(step, job):
                         for before in waiting.values():
                             before.discard(step.id)
         if waiting and not self._halted():
             raise ValueError(f"steps {sorted(waiting)} wait for steps that never come")
 
-    def _next(self, running: dict[Future[None], Step]) -> set[Future[None]]:
+    def _next(self, crew: Crew, running: Collection[Job]) -> Collection[Job]:
         """Wait for a step to end; the first Ctrl-C asks the running ones to stop at a safe point."""
         try:
-            return wait(running, return_when=FIRST_COMPLETED).done
+            return crew.ended(running, _BEAT_SECONDS)
         except KeyboardInterrupt:
+            if self._pressed:
+                raise
+            self._pressed = True
             self._stop.set()
             self._context.progress.interrupted(len(running))
-            return wait(running, return_when=FIRST_COMPLETED).done
+            return ()
 
-    def _settle(self, step: Step, future: Future[None]) -> bool:
+    def _settle(self, step: Step, job: Job) -> bool:
         """Take note of how a step ended; return whether it succeeded."""
-        error = future.exception()
+        error = job.exception()
         if error is None:
             self._course.done[step.id] = step
             return True
@@ -361,8 +369,11 @@ class Executor:
         """Clean up in a thread, where Ctrl-C does not strike; a second one leaves what is not done yet."""
         rollback = Rollback(self._cloud, self._log, self._context, len(self._plan.steps), self._nameless)
         pressed = told = 0
-        with ThreadPoolExecutor(1, thread_name_prefix="rollback") as pool:
-            cleaning = pool.submit(rollback.run, self._course.changed, self._course.doubtful)
+        reports: list[Report] = []
+        with self._context.crew(1) as crew:
+            cleaning = crew.start(
+                lambda: reports.append(rollback.run(self._course.changed, self._course.doubtful))
+            )
             while True:
                 try:
                     if pressed > told:
@@ -370,6 +381,11 @@ class Executor:
                         self._context.progress.interrupted(1)
                     if pressed > 1:
                         rollback.stop()
-                    return cleaning.result()
+                    if crew.ended([cleaning], _BEAT_SECONDS):
+                        break
                 except KeyboardInterrupt:
                     pressed += 1
+        error = cleaning.exception()
+        if error is not None:
+            raise error
+        return reports[0]

@@ -24,7 +24,7 @@ from kubisnap.engine.errors import (
     Unavailable,
 )
 from kubisnap.engine.journal.log import open_journal
-from kubisnap.engine.operations import execution
+from kubisnap.engine.operations import working
 from kubisnap.engine.operations.context import Silence
 from kubisnap.engine.operations.execution import Executor
 from kubisnap.engine.operations.planning import Action, Plan, Step
@@ -256,7 +256,7 @@ def press_at(monkeypatch: pytest.MonkeyPatch, *times: int) -> None:
             raise KeyboardInterrupt
         return wait(futures, **settings)
 
-    monkeypatch.setattr(execution, "wait", pressed)
+    monkeypatch.setattr(working, "wait", pressed)
 
 
 @pytest.mark.parametrize("latency", [0.0, 1.0])
@@ -332,14 +332,14 @@ def test_a_failure_before_ctrl_c_is_still_rolled_back(
         if looking.is_set() and not pressed.is_set():
             pressed.set()
             raise KeyboardInterrupt
-        return wait(futures, timeout=0.05, **settings)
+        return wait(futures, **{**settings, "timeout": 0.05})
 
     world.sandbox.inject(Faults(list_lag=10.0))
     world.cloud.watch = watch
     world.cloud.on(
         "create", Kind.SERVER, nth=1, times=9, after=Unavailable("sandbox", "lost", ambiguous=True)
     )
-    monkeypatch.setattr(execution, "wait", press_then_wait)
+    monkeypatch.setattr(working, "wait", press_then_wait)
     failed = world.failing(lambda: world.create(spec(rich=False)))
     assert not failed.partial
     assert world.dump() == before
