@@ -360,7 +360,8 @@ class _Line:
         if data:
             end.transport.write(data)
             return
-        end.transport.write_eof()
+        with suppress(OSError):  # the other side may have hung up meanwhile
+            end.transport.write_eof()
         self._ended += 1
         if self._ended == 2:  # both have said their last: nobody else closes it
             self.near.close(reset=False)

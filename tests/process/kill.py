@@ -1,0 +1,414 @@
+"""The real command under ``kill -9`` at random moments, over HTTP; what comes after must be as promised.
+
+A case is its seed: which operation, how often it is killed and how far along. The moment is a share of
+the operation's normal time, which is measured first: a replay comes close, the machine decides the rest.
+
+    python -m tests.process.kill --seed N             one case again, with everything that was run
+    python -m tests.process.kill --runs 200 --jobs 4  many, and what they came to
+"""
+
+import argparse
+import json
+import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+from tests.process.proxy import Proxy, Weather
+from tests.process.stage import (
+    PUBLIC_KEY,
+    TOKENS,
+    Desk,
+    Done,
+    Inventory,
+    differences,
+    inventory,
+    settle_strangers,
+    strangers,
+    touched,
+)
+
+_ROUND_TRIP = 0.02
+_REGIONS = {"first": "nyc3", "second": "fra1"}
+_YES = ("--yes", "--progress", "none", "-q")
+_CREATE = ("create", "web", "--cloud", "digitalocean", *_YES)
+
+_FILE = """\
+name: web
+kubernetes: "1.34"
+cloud: digitalocean
+region: nyc3
+ssh_keys:
+  - {{name: admin, public_key: {key}}}
+pools:
+  - {{name: control-plane, role: control-plane, count: 1, size: s-1vcpu-2gb}}
+  - {{name: workers, role: worker, count: 2, size: s-1vcpu-2gb}}
+{pool}firewalls:
+  - name: workers
+    role: worker
+    allow:
+      - {{protocol: tcp, ports: {port}, from: 0.0.0.0/0}}
+volumes:
+  - {{name: data, size: {size}GiB, server: workers-0}}
+"""
+BEFORE = _FILE.format(key=PUBLIC_KEY, pool="", port=22, size=10)
+AFTER = _FILE.format(
+    key=PUBLIC_KEY,
+    pool="  - {name: extra, role: worker, count: 2, size: s-1vcpu-2gb}\n",
+    port=443,
+    size=20,
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is killed: the commands before it, its own, and the account and name it works on."""
+
+    name: str
+    before: Sequence[Sequence[str]]
+    words: Sequence[str]
+    account: str = "first"
+    cluster: str = "web"
+
+    @property
+    def go_on(self) -> Sequence[str]:
+        """The command that the documentation names for going on."""
+        if self.name == "delete":
+            return self.words
+        return ("apply", self.cluster, *_YES)
+
+    @property
+    def abandon(self) -> Sequence[str]:
+        """The command that goes back instead."""
+        return ("apply", self.cluster, "--abandon", *_YES)
+
+
+OPERATIONS = (
+    Operation("create", (), _CREATE),
+    Operation("scale up", (_CREATE,), ("scale", "web", "workers=4", *_YES)),
+    Operation("scale down", ((*_CREATE, "--nodes", "4"),), ("scale", "web", "workers=1", *_YES)),
+    Operation("apply", (("apply", "-f", "before.yaml", *_YES),), ("apply", "-f", "after.yaml", *_YES)),
+    Operation(
+        "restore",
+        (_CREATE, ("capture", "web", "--out", "web.ksnap")),
+        ("restore", "web.ksnap", "--as", "web-eu", "--on", "digitalocean:fra1", *_YES),
+        "second",
+        "web-eu",
+    ),
+    Operation("delete", (_CREATE,), ("delete", "web", "--yes=web", "--progress", "none", "-q")),
+)
+_CAN_BE_ABANDONED = {"create", "scale up", "scale down", "apply"}
+
+
+class Phase(StrEnum):
+    """Where a kill hit."""
+
+    BEFORE = "before the first event"
+    MIDDLE = "in the middle"
+    AFTER = "after the end"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case, drawn from its seed: `kills` are shares of the operation's normal time."""
+
+    seed: int
+    operation: Operation
+    kills: Sequence[float]
+    abandons: bool
+
+    @classmethod
+    def drawn(cls, seed: int) -> "Case":
+        """Draw a case. Seeds in a row go through the operations in turn."""
+        random = Random(seed)
+        operation = OPERATIONS[seed % len(OPERATIONS)]
+        # the first part is Python starting; most kills are to hit when there is something to break
+        first = random.uniform(0.0, 1.05) if random.random() < 0.3 else random.uniform(0.3, 1.0)
+        again = [random.uniform(0.1, 1.0)] if random.random() < 0.35 else []
+        abandons = random.random() < 0.5 and operation.name in _CAN_BE_ABANDONED
+        return cls(seed, operation, [first, *again], abandons)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An operation when nothing happens to it: the account before and after, and how long it takes."""
+
+    before: Inventory
+    after: Inventory
+    seconds: float
+
+
+@dataclass
+class Verdict:
+    """What a case came to. No `problems`: as promised."""
+
+    case: Case
+    phases: list[Phase] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    told: str = ""
+    kept: Path | None = None
+
+
+# ── the stage ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Scene:
+    """A simulated cloud with strangers in it, a network before it, and a desk."""
+
+    desk: Desk
+    simulator: DigitalOceanSimulator
+    strangers: Mapping[str, Mapping[str, str]]
+
+    def inventory(self, operation: Operation) -> Inventory:
+        """Return what the operation's account holds now."""
+        return inventory(self.simulator, operation.account)
+
+    def prepare(self, operation: Operation) -> None:
+        """Run the commands before the operation."""
+        for words in operation.before:
+            done = self.desk.run(*words)
+            if done.status != 0:
+                raise RuntimeError(f"the stage could not be set:\n{done.told()}")
+
+
+@contextmanager
+def scene(folder: Path, seed: int) -> Iterator[Scene]:
+    """Set the stage in a folder."""
+    with DigitalOceanSimulator(
+        accounts=TOKENS, boot_seconds=0.4, action_seconds=0.2, list_lag_seconds=0.1, burst_limit=None
+    ) as simulator:
+        for account, region in _REGIONS.items():
+            settle_strangers(simulator, account, region)
+        found = {account: strangers(simulator, account) for account in _REGIONS}
+        with Proxy(simulator.port, Weather(round_trip=_ROUND_TRIP), seed=seed) as proxy:
+            desk = Desk(folder / "home", proxy.url)
+            (desk.home / "before.yaml").write_text(BEFORE, encoding="utf-8")
+            (desk.home / "after.yaml").write_text(AFTER, encoding="utf-8")
+            yield Scene(desk, simulator, found)
+
+
+_one_at_a_time = threading.Lock()
+
+
+def reference(operation: Operation) -> Reference:
+    """Return the operation's reference, measured once in this process."""
+    with _one_at_a_time:
+        return _measured(operation)
+
+
+@cache
+def _measured(operation: Operation) -> Reference:
+    with tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder, scene(Path(folder), 0) as stage:
+        stage.prepare(operation)
+        before = stage.inventory(operation)
+        done = stage.desk.run(*operation.words, account=operation.account)
+        if done.status != 0:
+            raise RuntimeError(f"it fails with nobody killing it:\n{done.told()}")
+        return Reference(before, stage.inventory(operation), done.seconds)
+
+
+# ── a case ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def play(case: Case, *, keep: bool = False) -> Verdict:
+    """Play a case and judge it; what is left on disk is kept when it went wrong, or with `keep`."""
+    normal = reference(case.operation)
+    verdict = Verdict(case)
+    folder = Path(tempfile.mkdtemp(prefix=f"kubisnap-kill-{case.seed}-"))
+    with scene(folder, case.seed) as stage:
+        stage.prepare(case.operation)
+        _kill(case, stage, normal, verdict)
+        if not verdict.problems:
+            _judge(case, stage, normal, verdict)
+        verdict.told = stage.desk.told()
+    if verdict.problems or keep:
+        verdict.kept = folder
+        text = "\n".join([*map(str, verdict.problems), "", verdict.told])
+        (folder / "told.txt").write_text(text, encoding="utf-8")
+    else:
+        shutil.rmtree(folder)
+    return verdict
+
+
+def _kill(case: Case, stage: Scene, normal: Reference, verdict: Verdict) -> None:
+    """Start and kill as often as the case says, then let the last command come to its end."""
+    operation, desk = case.operation, stage.desk
+    words = operation.words
+    for share in case.kills:
+        rows = events(desk.store)
+        done = desk.run(*words, account=operation.account, kill_after=share * normal.seconds)
+        verdict.phases.append(_phase(done, events(desk.store)[len(rows) :]))
+        words = _next(case, desk)
+    if not words:
+        return
+    done = desk.run(*words, account=operation.account)
+    if done.status != 0:
+        verdict.problems.append(f"kubisnap {' '.join(words)}: exit status {done.status}")
+
+
+def _phase(done: Done, topics: Sequence[str]) -> Phase:
+    if done.status >= 0 or "OperationFinished" in topics[-2:]:  # a deletion gives its name back after it
+        return Phase.AFTER
+    return Phase.MIDDLE if "OperationStarted" in topics else Phase.BEFORE
+
+
+def _next(case: Case, desk: Desk) -> Sequence[str]:
+    """Return what to type now; nothing where the cluster is known to be as it was, or gone, as wanted."""
+    operation = case.operation
+    found = desk.run("get", operation.cluster, "-o", "json")
+    if found.status == 10:
+        return () if _was_begun(desk, operation) else operation.words
+    unfinished = "unfinished" in str(json.loads(found.out)["status"])
+    if not unfinished and not _was_begun(desk, operation):
+        return operation.words
+    if unfinished and case.abandons and can_abandon():
+        return operation.abandon
+    return operation.go_on
+
+
+def _was_begun(desk: Desk, operation: Operation) -> bool:
+    """Whether the log knows of the operation."""
+    listed = json.loads(desk.run("log", "-o", "json").out)["operations"]
+    kind = operation.name.split()[0]
+    own = [item for item in listed if item["cluster"] == operation.cluster and item["operation_kind"] == kind]
+    return len(own) > sum(words[0] == kind and words[1] != operation.cluster for words in operation.before)
+
+
+@cache
+def can_abandon() -> bool:
+    """Whether ``apply --abandon`` exists."""
+    with tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder:
+        return "--abandon" in Desk(Path(folder) / "home", "http://127.0.0.1:9/v2/").run("apply", "--help").out
+
+
+def events(store: Path) -> list[str]:
+    """Return the kinds of all events on disk, in the order of writing."""
+    if not store.exists():
+        return []
+    with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        try:
+            rows = connection.execute("SELECT topic FROM stored_events ORDER BY rowid").fetchall()
+        except sqlite3.OperationalError:  # killed between making the file and making its tables
+            return []
+    return [str(topic) for (topic,) in rows]
+
+
+# ── the promise ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _judge(case: Case, stage: Scene, normal: Reference, verdict: Verdict) -> None:
+    """Hold what is there now against what was promised."""
+    operation, desk = case.operation, stage.desk
+    abandoned = any("--abandon" in done.words for done in desk.done)
+    wanted = normal.before if abandoned else normal.after
+    for account in _REGIONS:
+        verdict.problems += touched(stage.strangers[account], strangers(stage.simulator, account))
+    verdict.problems += differences(wanted, stage.inventory(operation))
+    gone = operation.name == "delete" or (operation.name == "create" and abandoned)
+    if not gone:
+        _expect(verdict, desk.run("plan", operation.cluster, "--exit-code", account=operation.account))
+        _expect(verdict, desk.run("capture", operation.cluster, "--out", "after.ksnap"))
+        _expect(verdict, desk.run("verify", "after.ksnap"))
+    listed = _expect(verdict, desk.run("log", "-n", "1000", "-o", "json"))
+    if listed.status == 0:
+        outcomes = [item["outcome"] for item in json.loads(listed.out)["operations"]]
+        verdict.problems += [f"an operation is {item}" for item in outcomes if item == "unfinished"]
+    got = _expect(verdict, desk.run("get", "-o", "json"))
+    if got.status == 0:
+        states = {item["name"]: item["status"] for item in json.loads(got.out)["clusters"]}
+        verdict.problems += [f"{name} is {state}" for name, state in states.items() if state != "ready"]
+        if gone == (operation.cluster in states):
+            verdict.problems.append(f"{operation.cluster} is {'still' if gone else 'not'} in get")
+
+
+def _expect(verdict: Verdict, done: Done) -> Done:
+    if done.status != 0:
+        verdict.problems.append(f"kubisnap {' '.join(done.words)}: exit status {done.status}")
+    return done
+
+
+# ── many ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def play_all(seeds: Sequence[int], jobs: int, told: Callable[[Verdict], None]) -> list[Verdict]:
+    """Play many cases side by side; `told` hears of each as it ends."""
+    with ThreadPoolExecutor(jobs) as pool:
+        verdicts = []
+        for verdict in pool.map(lambda seed: play(Case.drawn(seed)), seeds):
+            told(verdict)
+            verdicts.append(verdict)
+    return verdicts
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """Return the table of kills by operation and phase."""
+    counted = Counter(
+        (verdict.case.operation.name, phase) for verdict in verdicts for phase in verdict.phases
+    )
+    lines = [f"{'kills of':<12}" + "".join(f"{phase:>24}" for phase in Phase)]
+    lines += [
+        f"{operation.name:<12}" + "".join(f"{counted[operation.name, phase]:>24}" for phase in Phase)
+        for operation in OPERATIONS
+    ]
+    return "\n".join(lines)
+
+
+def complaint(verdict: Verdict) -> str:
+    """Say what went wrong in a case, and how to see it again."""
+    case = verdict.case
+    return "\n".join(
+        [
+            f"seed {case.seed}: {case.operation.name}, killed {', '.join(verdict.phases)}",
+            *(f"  {problem}" for problem in verdict.problems),
+            f"  kept: {verdict.kept}",
+            f"  again: python -m tests.process.kill --seed {case.seed}",
+        ]
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _tell(verdict: Verdict) -> None:
+    if verdict.problems:
+        _say(complaint(verdict))
+
+
+def main() -> int:
+    """Play one case or many; return 1 when any went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.process.kill", description=__doc__)
+    parser.add_argument("--seed", type=int, help="play this case only, and show what was run")
+    parser.add_argument("--runs", type=int, default=60, help="how many cases")
+    parser.add_argument("--jobs", type=int, default=4, help="how many side by side")
+    parser.add_argument("--first", type=int, default=None, help="the first seed; a random one is printed")
+    given = parser.parse_args()
+    if given.seed is not None:
+        verdict = play(Case.drawn(given.seed), keep=True)
+        _say(verdict.told)
+        _say(complaint(verdict))
+        return 1 if verdict.problems else 0
+    first = Random().randrange(1_000_000) if given.first is None else given.first
+    _say(f"seeds {first} to {first + given.runs - 1}, {given.jobs} side by side")
+    verdicts = play_all(range(first, first + given.runs), given.jobs, _tell)
+    _say(summary(verdicts))
+    failed = sum(bool(verdict.problems) for verdict in verdicts)
+    _say(f"{len(verdicts) - failed} of {len(verdicts)} cases ended as promised")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

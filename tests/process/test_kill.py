@@ -1,0 +1,21 @@
+"""Killed at a random moment, each kind of operation ends as promised; see `tests.process.kill`."""
+
+import os
+import sys
+from random import SystemRandom
+
+from tests.process.kill import OPERATIONS, complaint, play_all
+
+_SEED = "KUBISNAP_KILL_SEED"
+
+
+def test_after_a_kill_at_any_moment_the_next_command_ends_where_it_was_meant_to() -> None:
+    """One case of each operation. Another seed each time, so that every run of the suite adds to the proof."""
+    first = int(os.environ.get(_SEED) or SystemRandom().randrange(1_000_000))
+    sys.stdout.write(f"the same cases again: {_SEED}={first}\n")  # shown when it fails
+
+    verdicts = play_all(range(first, first + len(OPERATIONS)), 3, lambda _: None)
+
+    assert [complaint(verdict) for verdict in verdicts if verdict.problems] == []
+    assert {verdict.case.operation for verdict in verdicts} == set(OPERATIONS)
+    assert all(verdict.phases for verdict in verdicts)
