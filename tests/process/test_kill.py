@@ -10,7 +10,7 @@ _SEED = "KUBISNAP_KILL_SEED"
 
 
 def test_after_a_kill_at_any_moment_the_next_command_ends_where_it_was_meant_to() -> None:
-    """One case of each operation. Another seed each time, so that every run of the suite adds to the proof."""
+    """One case of each operation. Other seeds each time: every run of the suite adds to the proof."""
     first = int(os.environ.get(_SEED) or SystemRandom().randrange(1_000_000))
     sys.stdout.write(f"the same cases again: {_SEED}={first}\n")  # shown when it fails
 
