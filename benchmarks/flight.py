@@ -74,7 +74,7 @@ def weather(random: Random) -> Weather:
 
 
 def fly(seed: int, *, faults: bool) -> Flight:
-    """Do one run; its folder is kept where something went wrong, or nothing was there to compare with."""
+    """Do one run; its folder is kept until somebody has judged it."""
     flight = Flight(seed)
     folder = Path(tempfile.mkdtemp(prefix=f"kubisnap-flight-{seed}-"))
     with ExitStack() as stack:
@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=12, help="runs side by side; they mostly wait")
     parser.add_argument("--seed", type=int, default=36_000, help="the first run's; each has the next one")
+    parser.add_argument("--keep", action="store_true", help="keep every run's log, and say where")
     given = parser.parse_args()
     jobs = min(given.jobs, given.runs)
     print("server:", ", ".join(f"{name} {value}" for name, value in SERVER.items()))
@@ -209,7 +210,10 @@ def main() -> int:
 
     def landed(flight: Flight) -> None:
         judge(flight, calm[0].held)
-        clear(flight)
+        if given.keep:
+            print(f"seed {flight.seed}: {flight.seconds:.1f} s, {flight.reruns} re-runs, log: {flight.log}")
+        else:
+            clear(flight)
         if flight.problems:
             print(f"seed {flight.seed} did not end right:", *flight.problems, sep="\n  ")
             print(f"  log: {flight.log}\n  again: python benchmarks/flight.py --runs 1 --seed {flight.seed}")
