@@ -2,6 +2,7 @@
 
 A case is its seed: which operation, how often it is killed and how far along. The moment is a share of
 the operation's normal time, which is measured first: a replay comes close, the machine decides the rest.
+Where `apply --abandon` exists, half of the cases go back with it instead of going on.
 
     python -m tests.process.kill --seed N             one case again, with everything that was run
     python -m tests.process.kill --runs 200 --jobs 4  many, and what they came to
@@ -19,15 +20,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+from tests.process.cases import AFTER, BEFORE, DELETES, OPERATIONS, Case, Operation, Phase
 from tests.process.proxy import Proxy, Weather
 from tests.process.stage import (
-    PUBLIC_KEY,
     TOKENS,
     Desk,
     Done,
@@ -41,112 +42,25 @@ from tests.process.stage import (
 
 _ROUND_TRIP = 0.02
 _REGIONS = {"first": "nyc3", "second": "fra1"}
-_YES = ("--yes", "--progress", "none", "-q")
-_CREATE = ("create", "web", "--cloud", "digitalocean", *_YES)
-
-_FILE = """\
-name: web
-kubernetes: "1.34"
-cloud: digitalocean
-region: nyc3
-ssh_keys:
-  - {{name: admin, public_key: {key}}}
-pools:
-  - {{name: control-plane, role: control-plane, count: 1, size: s-1vcpu-2gb}}
-  - {{name: workers, role: worker, count: 2, size: s-1vcpu-2gb}}
-{pool}firewalls:
-  - name: workers
-    role: worker
-    allow:
-      - {{protocol: tcp, ports: {port}, from: 0.0.0.0/0}}
-volumes:
-  - {{name: data, size: {size}GiB, server: workers-0}}
-"""
-BEFORE = _FILE.format(key=PUBLIC_KEY, pool="", port=22, size=10)
-AFTER = _FILE.format(
-    key=PUBLIC_KEY,
-    pool="  - {name: extra, role: worker, count: 2, size: s-1vcpu-2gb}\n",
-    port=443,
-    size=20,
-)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What is killed: the commands before it, its own, and the account and name it works on."""
-
-    name: str
-    before: Sequence[Sequence[str]]
-    words: Sequence[str]
-    account: str = "first"
-    cluster: str = "web"
-
-    @property
-    def go_on(self) -> Sequence[str]:
-        """The command that the documentation names for going on."""
-        if self.name == "delete":
-            return self.words
-        return ("apply", self.cluster, *_YES)
-
-    @property
-    def abandon(self) -> Sequence[str]:
-        """The command that goes back instead."""
-        return ("apply", self.cluster, "--abandon", *_YES)
-
-
-OPERATIONS = (
-    Operation("create", (), _CREATE),
-    Operation("scale up", (_CREATE,), ("scale", "web", "workers=4", *_YES)),
-    Operation("scale down", ((*_CREATE, "--nodes", "4"),), ("scale", "web", "workers=1", *_YES)),
-    Operation("apply", (("apply", "-f", "before.yaml", *_YES),), ("apply", "-f", "after.yaml", *_YES)),
-    Operation(
-        "restore",
-        (_CREATE, ("capture", "web", "--out", "web.ksnap")),
-        ("restore", "web.ksnap", "--as", "web-eu", "--on", "digitalocean:fra1", *_YES),
-        "second",
-        "web-eu",
-    ),
-    Operation("delete", (_CREATE,), ("delete", "web", "--yes=web", "--progress", "none", "-q")),
-)
-_CAN_BE_ABANDONED = {"create", "scale up", "scale down", "apply"}
-
-
-class Phase(StrEnum):
-    """Where a kill hit."""
-
-    BEFORE = "before the first event"
-    MIDDLE = "in the middle"
-    AFTER = "after the end"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case, drawn from its seed: `kills` are shares of the operation's normal time."""
-
-    seed: int
-    operation: Operation
-    kills: Sequence[float]
-    abandons: bool
-
-    @classmethod
-    def drawn(cls, seed: int) -> "Case":
-        """Draw a case. Seeds in a row go through the operations in turn."""
-        random = Random(seed)
-        operation = OPERATIONS[seed % len(OPERATIONS)]
-        # the first part is Python starting; most kills are to hit when there is something to break
-        first = random.uniform(0.0, 1.05) if random.random() < 0.3 else random.uniform(0.3, 1.0)
-        again = [random.uniform(0.1, 1.0)] if random.random() < 0.35 else []
-        abandons = random.random() < 0.5 and operation.name in _CAN_BE_ABANDONED
-        return cls(seed, operation, [first, *again], abandons)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An operation when nothing happens to it: the account before and after, and how long it takes."""
+    """An operation when nothing happens to it: the account before and after, and how long it takes.
+
+    `begins`: after so many of the `seconds` its first event was written.
+    """
 
     before: Inventory
     after: Inventory
+    begins: float
     seconds: float
+
+    def moment(self, kill: float) -> float:
+        """Return the seconds after which a kill is due."""
+        if kill <= 1:
+            return kill * self.begins
+        return self.begins + (kill - 1) * (self.seconds - self.begins)
 
 
 @dataclass
@@ -199,12 +113,12 @@ def scene(folder: Path, seed: int) -> Iterator[Scene]:
             yield Scene(desk, simulator, found)
 
 
-_one_at_a_time = threading.Lock()
+_measuring: Mapping[str, threading.Lock] = {operation.name: threading.Lock() for operation in OPERATIONS}
 
 
 def reference(operation: Operation) -> Reference:
     """Return the operation's reference, measured once in this process."""
-    with _one_at_a_time:
+    with _measuring[operation.name]:  # others may be measured meanwhile: the cases are as busy
         return _measured(operation)
 
 
@@ -213,10 +127,13 @@ def _measured(operation: Operation) -> Reference:
     with tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder, scene(Path(folder), 0) as stage:
         stage.prepare(operation)
         before = stage.inventory(operation)
+        called = datetime.now(UTC)
         done = stage.desk.run(*operation.words, account=operation.account)
         if done.status != 0:
             raise RuntimeError(f"it fails with nobody killing it:\n{done.told()}")
-        return Reference(before, stage.inventory(operation), done.seconds)
+        listed = json.loads(stage.desk.run("log", "-o", "json").out)["operations"]
+        began = min(start for item in listed if (start := datetime.fromisoformat(item["started"])) >= called)
+        return Reference(before, stage.inventory(operation), (began - called).total_seconds(), done.seconds)
 
 
 # ── a case ───────────────────────────────────────────────────────────────────────────────────────
@@ -246,16 +163,16 @@ def _kill(case: Case, stage: Scene, normal: Reference, verdict: Verdict) -> None
     """Start and kill as often as the case says, then let the last command come to its end."""
     operation, desk = case.operation, stage.desk
     words = operation.words
-    for share in case.kills:
+    for kill in case.kills:
         rows = events(desk.store)
-        done = desk.run(*words, account=operation.account, kill_after=share * normal.seconds)
+        done = desk.run(*words, account=operation.account, kill_after=normal.moment(kill))
         verdict.phases.append(_phase(done, events(desk.store)[len(rows) :]))
         words = _next(case, desk)
-    if not words:
-        return
-    done = desk.run(*words, account=operation.account)
-    if done.status != 0:
-        verdict.problems.append(f"kubisnap {' '.join(words)}: exit status {done.status}")
+        if not words:
+            return
+    _expect(verdict, desk.run(*words, account=operation.account))
+    if _abandoned(desk) and operation.name in DELETES:
+        _expect(verdict, desk.run(*operation.go_on, account=operation.account))
 
 
 def _phase(done: Done, topics: Sequence[str]) -> Phase:
@@ -311,7 +228,7 @@ def events(store: Path) -> list[str]:
 def _judge(case: Case, stage: Scene, normal: Reference, verdict: Verdict) -> None:
     """Hold what is there now against what was promised."""
     operation, desk = case.operation, stage.desk
-    abandoned = any("--abandon" in done.words for done in desk.done)
+    abandoned = _abandoned(desk)
     wanted = normal.before if abandoned else normal.after
     for account in _REGIONS:
         verdict.problems += touched(stage.strangers[account], strangers(stage.simulator, account))
@@ -331,6 +248,10 @@ def _judge(case: Case, stage: Scene, normal: Reference, verdict: Verdict) -> Non
         verdict.problems += [f"{name} is {state}" for name, state in states.items() if state != "ready"]
         if gone == (operation.cluster in states):
             verdict.problems.append(f"{operation.cluster} is {'still' if gone else 'not'} in get")
+
+
+def _abandoned(desk: Desk) -> bool:
+    return any("--abandon" in done.words for done in desk.done)
 
 
 def _expect(verdict: Verdict, done: Done) -> Done:

@@ -4,7 +4,8 @@ import os
 import sys
 from random import SystemRandom
 
-from tests.process.kill import OPERATIONS, complaint, play_all
+from tests.process.cases import OPERATIONS
+from tests.process.kill import complaint, play_all
 
 _SEED = "KUBISNAP_KILL_SEED"
 
