@@ -88,6 +88,19 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """What the cloud is like: the network's round trip, and how long its lists lag behind, in seconds."""
+
+    round_trip: float
+    list_lag: float
+
+
+NEAR = Conditions(round_trip=0.02, list_lag=0.1)
+FAR = Conditions(round_trip=0.2, list_lag=2.0)
+"""Many kills hit a call on its way, and what it made is not in the lists yet when the next command looks."""
+
+
+@dataclass(frozen=True)
 class Case:
     """One case, drawn from its seed.
 
@@ -99,6 +112,7 @@ class Case:
     operation: Operation
     kills: Sequence[float]
     abandons: bool
+    conditions: Conditions
 
     @classmethod
     def drawn(cls, seed: int) -> "Case":
@@ -111,4 +125,5 @@ class Case:
         if random.random() < 0.35:
             kills.append(random.uniform(0.3, 2.0))
         abandons = random.random() < 0.5 and operation.name in CAN_BE_ABANDONED
-        return cls(seed, operation, kills, abandons)
+        conditions = FAR if random.random() < 0.25 else NEAR
+        return cls(seed, operation, kills, abandons, conditions)

@@ -26,7 +26,7 @@ from pathlib import Path
 from random import Random
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
-from tests.process.cases import AFTER, BEFORE, DELETES, OPERATIONS, Case, Operation, Phase
+from tests.process.cases import AFTER, BEFORE, DELETES, OPERATIONS, Case, Conditions, Operation, Phase
 from tests.process.proxy import Proxy, Weather
 from tests.process.stage import (
     TOKENS,
@@ -40,7 +40,6 @@ from tests.process.stage import (
     touched,
 )
 
-_ROUND_TRIP = 0.02
 _REGIONS = {"first": "nyc3", "second": "fra1"}
 
 
@@ -98,15 +97,19 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, seed: int) -> Iterator[Scene]:
+def scene(folder: Path, seed: int, conditions: Conditions) -> Iterator[Scene]:
     """Set the stage in a folder."""
     with DigitalOceanSimulator(
-        accounts=TOKENS, boot_seconds=0.4, action_seconds=0.2, list_lag_seconds=0.1, burst_limit=None
+        accounts=TOKENS,
+        boot_seconds=0.4,
+        action_seconds=0.2,
+        list_lag_seconds=conditions.list_lag,
+        burst_limit=None,
     ) as simulator:
         for account, region in _REGIONS.items():
             settle_strangers(simulator, account, region)
         found = {account: strangers(simulator, account) for account in _REGIONS}
-        with Proxy(simulator.port, Weather(round_trip=_ROUND_TRIP), seed=seed) as proxy:
+        with Proxy(simulator.port, Weather(round_trip=conditions.round_trip), seed=seed) as proxy:
             desk = Desk(folder / "home", proxy.url)
             (desk.home / "before.yaml").write_text(BEFORE, encoding="utf-8")
             (desk.home / "after.yaml").write_text(AFTER, encoding="utf-8")
@@ -116,15 +119,18 @@ def scene(folder: Path, seed: int) -> Iterator[Scene]:
 _measuring: Mapping[str, threading.Lock] = {operation.name: threading.Lock() for operation in OPERATIONS}
 
 
-def reference(operation: Operation) -> Reference:
-    """Return the operation's reference, measured once in this process."""
+def reference(operation: Operation, conditions: Conditions) -> Reference:
+    """Return the operation's reference under these conditions, measured once in this process."""
     with _measuring[operation.name]:  # others may be measured meanwhile: the cases are as busy
-        return _measured(operation)
+        return _measured(operation, conditions)
 
 
 @cache
-def _measured(operation: Operation) -> Reference:
-    with tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder, scene(Path(folder), 0) as stage:
+def _measured(operation: Operation, conditions: Conditions) -> Reference:
+    with (
+        tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder,
+        scene(Path(folder), 0, conditions) as stage,
+    ):
         stage.prepare(operation)
         before = stage.inventory(operation)
         called = datetime.now(UTC)
@@ -141,10 +147,10 @@ def _measured(operation: Operation) -> Reference:
 
 def play(case: Case, *, keep: bool = False) -> Verdict:
     """Play a case and judge it; what is left on disk is kept when it went wrong, or with `keep`."""
-    normal = reference(case.operation)
+    normal = reference(case.operation, case.conditions)
     verdict = Verdict(case)
     folder = Path(tempfile.mkdtemp(prefix=f"kubisnap-kill-{case.seed}-"))
-    with scene(folder, case.seed) as stage:
+    with scene(folder, case.seed, case.conditions) as stage:
         stage.prepare(case.operation)
         _kill(case, stage, normal, verdict)
         if not verdict.problems:
@@ -315,6 +321,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="play this case only, and show what was run")
     parser.add_argument("--runs", type=int, default=60, help="how many cases")
     parser.add_argument("--jobs", type=int, default=4, help="how many side by side")
+    parser.add_argument("--operation", choices=[operation.name for operation in OPERATIONS])
     parser.add_argument("--first", type=int, default=None, help="the first seed; a random one is printed")
     given = parser.parse_args()
     if given.seed is not None:
@@ -324,7 +331,13 @@ def main() -> int:
         return 1 if verdict.problems else 0
     first = Random().randrange(1_000_000) if given.first is None else given.first
     _say(f"seeds {first} to {first + given.runs - 1}, {given.jobs} side by side")
-    verdicts = play_all(range(first, first + given.runs), given.jobs, _tell)
+    step = len(OPERATIONS)
+    names = [operation.name for operation in OPERATIONS]
+    seeds = range(first, first + given.runs)
+    if given.operation is not None:  # seeds in a row go through the operations in turn
+        start = first - first % step + names.index(given.operation)
+        seeds = range(start, start + step * given.runs, step)
+    verdicts = play_all(seeds, given.jobs, _tell)
     _say(summary(verdicts))
     failed = sum(bool(verdict.problems) for verdict in verdicts)
     _say(f"{len(verdicts) - failed} of {len(verdicts)} cases ended as promised")
