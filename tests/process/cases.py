@@ -29,12 +29,10 @@ volumes:
   - {{name: data, size: {size}GiB, server: workers-0}}
 """
 BEFORE = _FILE.format(key=PUBLIC_KEY, pool="", port=22, size=10)
-AFTER = _FILE.format(
-    key=PUBLIC_KEY,
-    pool="  - {name: extra, role: worker, count: 2, size: s-1vcpu-2gb}\n",
-    port=443,
-    size=20,
-)
+_EXTRA = "  - {name: extra, role: worker, count: 2, size: s-1vcpu-2gb}\n"
+AFTER = _FILE.format(key=PUBLIC_KEY, pool=_EXTRA, port=443, size=20)
+REVERSIBLE = _FILE.format(key=PUBLIC_KEY, pool=_EXTRA, port=443, size=10)
+"""The same without the volume that grows: no cloud makes one smaller, so nobody can go back from that."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,9 @@ OPERATIONS = (
         "web-eu",
     ),
     Operation("delete", (_CREATE,), ("delete", "web", "--yes=web", "--progress", "none", "-q")),
+)
+APPLY_REVERSIBLY = Operation(
+    "apply", (("apply", "-f", "before.yaml", *_YES),), ("apply", "-f", "reversible.yaml", *_YES)
 )
 CAN_BE_ABANDONED = frozenset({"create", "scale up", "scale down", "apply"})
 DELETES = frozenset({"scale down", "delete"})
@@ -125,5 +126,7 @@ class Case:
         if random.random() < 0.35:
             kills.append(random.uniform(0.3, 2.0))
         abandons = random.random() < 0.5 and operation.name in CAN_BE_ABANDONED
+        if abandons and operation.name == "apply":
+            operation = APPLY_REVERSIBLY
         conditions = FAR if random.random() < 0.25 else NEAR
         return cls(seed, operation, kills, abandons, conditions)

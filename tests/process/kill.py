@@ -26,7 +26,17 @@ from pathlib import Path
 from random import Random
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
-from tests.process.cases import AFTER, BEFORE, DELETES, OPERATIONS, Case, Conditions, Operation, Phase
+from tests.process.cases import (
+    AFTER,
+    BEFORE,
+    DELETES,
+    OPERATIONS,
+    REVERSIBLE,
+    Case,
+    Conditions,
+    Operation,
+    Phase,
+)
 from tests.process.proxy import Proxy, Weather
 from tests.process.stage import (
     TOKENS,
@@ -113,6 +123,7 @@ def scene(folder: Path, seed: int, conditions: Conditions) -> Iterator[Scene]:
             desk = Desk(folder / "home", proxy.url)
             (desk.home / "before.yaml").write_text(BEFORE, encoding="utf-8")
             (desk.home / "after.yaml").write_text(AFTER, encoding="utf-8")
+            (desk.home / "reversible.yaml").write_text(REVERSIBLE, encoding="utf-8")
             yield Scene(desk, simulator, found)
 
 
