@@ -341,13 +341,13 @@ def main() -> int:
         _say(complaint(verdict))
         return 1 if verdict.problems else 0
     first = Random().randrange(1_000_000) if given.first is None else given.first
-    _say(f"seeds {first} to {first + given.runs - 1}, {given.jobs} side by side")
     step = len(OPERATIONS)
     names = [operation.name for operation in OPERATIONS]
     seeds = range(first, first + given.runs)
     if given.operation is not None:  # seeds in a row go through the operations in turn
         start = first - first % step + names.index(given.operation)
         seeds = range(start, start + step * given.runs, step)
+    _say(f"seeds {seeds[0]} to {seeds[-1]}, each {seeds.step}, {given.jobs} side by side")
     verdicts = play_all(seeds, given.jobs, _tell)
     _say(summary(verdicts))
     failed = sum(bool(verdict.problems) for verdict in verdicts)
