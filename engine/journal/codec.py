@@ -6,6 +6,7 @@ one of a newer schema, or with an unknown tag, is refused by name: reading it wr
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from types import GenericAlias
 from typing import Any, NamedTuple
 
 import msgspec
@@ -32,7 +33,10 @@ class StoredRow(NamedTuple):
 
 
 class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The envelope's order on disk. Never reordered; new fields go to the end with a default."""
+    """The envelope's order on disk. Never reordered; new fields go to the end with a default.
+
+    `Codec.encode` and `_decoder_of_the_whole` write and read the same array without this class.
+    """
 
     schema: int
     time: int
@@ -41,6 +45,9 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     cause: int
     reason: str
     payload: msgspec.Raw
+
+
+_BEFORE_PAYLOAD = tuple(field.type for field in msgspec.structs.fields(_Envelope))[:-1]
 
 
 class Codec:
@@ -56,6 +63,8 @@ class Codec:
         self._encoder = msgspec.msgpack.Encoder()
         self._envelope = msgspec.msgpack.Decoder(_Envelope)
         self._payloads = {tag: msgspec.msgpack.Decoder(cls) for tag, cls in self._types.items()}
+        self._tags = {cls: tag for tag, cls in self._types.items()}
+        self._whole = {tag: (_decoder_of_the_whole(cls), cls.SCHEMA) for tag, cls in self._types.items()}
         self._check_upcasters()
 
     def _check_upcasters(self) -> None:
@@ -67,52 +76,68 @@ class Codec:
 
     def encode(self, recorded: Recorded) -> StoredRow:
         """Return the stored form."""
-        payload = self._encoder.encode(recorded.event)
-        envelope = _Envelope(
+        event = recorded.event
+        tag = self._tags.get(type(event)) or tag_of(event)
+        envelope = (  # in the order of `_Envelope`: a tuple is written like it, and payloads in the same go
             recorded.schema,
             recorded.time,
             recorded.actor,
             recorded.operation,
             recorded.cause,
             recorded.reason,
-            msgspec.Raw(payload),
+            event,
         )
-        row = StoredRow(recorded.version, tag_of(recorded.event), self._encoder.encode(envelope))
-        if len(row.state) > MAX_EVENT_BYTES:  # nobody could read it again
-            raise MalformedEvent(row.tag, f"{len(row.state)} bytes are too many for one event")
-        return row
+        state = self._encoder.encode(envelope)
+        if len(state) > MAX_EVENT_BYTES:  # nobody could read it again
+            raise MalformedEvent(tag, f"{len(state)} bytes are too many for one event")
+        return StoredRow(recorded.version, tag, state)
 
-    def decode(self, stream: str, row: StoredRow) -> Recorded:
-        """Return the event in today's schema.
+    def decode(self, stream: str, row: tuple[int, str, bytes]) -> Recorded:
+        """Return the event of a `StoredRow`, or of a plain tuple like it, in today's schema.
 
         Raises `UnknownEvent` for what a newer version wrote, `MalformedEvent` for broken bytes.
         """
-        cls = self._types.get(row.tag)
-        if cls is None:
-            raise UnknownEvent(row.tag, 0, None)
-        if len(row.state) > MAX_EVENT_BYTES:
-            raise MalformedEvent(row.tag, f"{len(row.state)} bytes are too many for one event")
+        version, tag, state = row
+        fields = None
         try:
-            envelope = self._envelope.decode(row.state)
-            if envelope.schema > cls.SCHEMA:
-                raise UnknownEvent(row.tag, envelope.schema, cls.SCHEMA)
-            event = self._payload(row.tag, cls, envelope)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise MalformedEvent(row.tag, str(error)) from error
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            # bytes that are text in the store, or an upcaster that met what its schema never wrote
-            raise MalformedEvent(row.tag, f"{type(error).__name__}: {error}") from error
+            decode, today = self._whole[tag]
+            if len(state) <= MAX_EVENT_BYTES:
+                fields = decode(state)
+        except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError):
+            today = 0
+        if fields is None or fields[0] != today:
+            fields = self._in_steps(tag, state)
+        schema, time, actor, operation, cause, reason, event = fields
         return Recorded(
             stream=stream,
-            version=row.version,
-            time=envelope.time,
-            actor=envelope.actor,
-            operation=envelope.operation,
-            cause=envelope.cause,
-            reason=envelope.reason,
-            schema=cls.SCHEMA,
+            version=version,
+            time=time,
+            actor=actor,
+            operation=operation,
+            cause=cause,
+            reason=reason,
+            schema=schema,
             event=event,
         )
+
+    def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
+        """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
+        cls = self._types.get(tag)
+        if cls is None:
+            raise UnknownEvent(tag, 0, None)
+        try:
+            if len(state) > MAX_EVENT_BYTES:
+                raise MalformedEvent(tag, f"{len(state)} bytes are too many for one event")
+            found = self._envelope.decode(state)
+            if found.schema > cls.SCHEMA:
+                raise UnknownEvent(tag, found.schema, cls.SCHEMA)
+            event = self._payload(tag, cls, found)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MalformedEvent(tag, str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # bytes that are text in the store, or an upcaster that met what its schema never wrote
+            raise MalformedEvent(tag, f"{type(error).__name__}: {error}") from error
+        return cls.SCHEMA, found.time, found.actor, found.operation, found.cause, found.reason, event
 
     def _payload(self, tag: str, cls: type[Event], envelope: _Envelope) -> Any:
         if envelope.schema == cls.SCHEMA:
@@ -123,3 +148,8 @@ class Codec:
         for schema in range(envelope.schema, cls.SCHEMA):
             payload = self._upcasters[tag, schema](payload)
         return msgspec.convert(payload, cls)
+
+
+def _decoder_of_the_whole(cls: type[Event]) -> Callable[[bytes], Any]:
+    """Return a decoder of an envelope and the payload in it in one go: folding a long log is decoding."""
+    return msgspec.msgpack.Decoder(GenericAlias(tuple, (*_BEFORE_PAYLOAD, cls))).decode

@@ -23,6 +23,8 @@ from .codec import Codec, StoredRow
 from .sqlite import Recorder, open_sqlite
 
 _NAMES = "name:"
+_ROWS_AT_ONCE = 512
+"""So many that asking again costs nothing beside them, so few that a log of any length fits."""
 
 
 class Envelope(NamedTuple):
@@ -73,22 +75,43 @@ class Journal:
 
     def rows(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> list[StoredRow]:
         """Return a cluster's events as stored, positions after `after` up to and with `until`."""
-        if self._recorder is None:
-            return []
-        with self._telling(after):
-            found = self._recorder.select_events(cluster_id, gt=after or None, lte=until)
-        return [StoredRow(item.originator_version, item.topic, item.state) for item in found]
+        chunks = self._chunks(cluster_id, after, until)
+        return [StoredRow._make(row) for chunk in chunks for row in chunk]
+
+    def stream(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
+        """Yield a cluster's events, oldest first, without holding more than a part of them at once.
+
+        Nothing stays open in between, so it may be left before its end; what is appended meanwhile
+        is yielded, too.
+        """
+        decode = self._codec.decode
+        for chunk in self._chunks(cluster_id, after, until):
+            for row in chunk:
+                yield decode(cluster_id, row)
 
     def read(self, cluster_id: str, *, after: int = 0) -> list[Recorded]:
         """Return a cluster's events, oldest first."""
-        return [self._codec.decode(cluster_id, row) for row in self.rows(cluster_id, after=after)]
+        return list(self.stream(cluster_id, after=after))
 
     def state(self, cluster_id: str) -> ClusterState:
         """Return the fold of a cluster's log. Raises `NotAStore` where the log is damaged."""
         try:
-            return fold(self.read(cluster_id))
+            return fold(self.stream(cluster_id))
         except ValueError as error:
             raise NotAStore(self.url, f"the log of {cluster_id} is damaged: {error}") from error
+
+    def _chunks(self, stream: str, after: int, until: int | None) -> Iterator[list[tuple[int, str, bytes]]]:
+        """Yield a stream's rows, `_ROWS_AT_ONCE` at a time: a log only grows, so the parts fit together."""
+        if self._recorder is None:
+            return
+        last = after or None
+        while True:
+            with self._telling(after):
+                rows = self._recorder.select_rows(stream, after=last, until=until, limit=_ROWS_AT_ONCE)
+            yield rows
+            if len(rows) < _ROWS_AT_ONCE:
+                return
+            last = rows[-1][0]
 
     def claims(self) -> list[Claim]:
         """Return every name that was ever given, sorted."""
@@ -223,19 +246,10 @@ class Journal:
     def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
         if self._recorder is None:
             raise StoreUnusable(self.url, "it was opened for reading and does not exist")
-        stored = []
-        for item in recorded:
-            row = self._codec.encode(item)
-            stored.append(
-                StoredEvent(
-                    originator_id=item.stream,
-                    originator_version=row.version,
-                    topic=row.tag,
-                    state=row.state,
-                )
-            )
+        encode = self._codec.encode
+        rows = [(item.stream, *encode(item)) for item in recorded]
         with self._lock, self._telling(expected):
-            self._recorder.insert_events(stored)
+            self._recorder.insert_rows(rows)
 
     @contextmanager
     def _telling(self, expected: int) -> Iterator[None]:

@@ -8,7 +8,7 @@ an application id, so that somebody else's database is never written to; the fil
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -72,6 +72,32 @@ class Recorder(SQLiteApplicationRecorder):
             f"PRAGMA application_id={APPLICATION_ID}",
             f"PRAGMA user_version={SCHEMA_VERSION}",
         ]
+
+    def select_rows(
+        self, stream: str, *, after: int | None, until: int | None, limit: int
+    ) -> list[tuple[int, str, bytes]]:
+        """Return a part of a stream in order: version, topic, state."""
+        statement = "SELECT originator_version, topic, state FROM stored_events WHERE originator_id = ? "
+        arguments: list[str | int] = [stream]
+        if after is not None:
+            statement += "AND originator_version > ? "
+            arguments.append(after)
+        if until is not None:
+            statement += "AND originator_version <= ? "
+            arguments.append(until)
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None  # plain tuples: a long log is read for its bytes
+            cursor.execute(f"{statement}ORDER BY originator_version LIMIT ?", (*arguments, limit))
+            rows: list[tuple[int, str, bytes]] = cursor.fetchall()
+        return rows
+
+    def insert_rows(self, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+        """Insert stream, version, topic and state of each, all or none.
+
+        As the library's `insert_events`, in its transaction, but not event by event.
+        """
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.executemany(self.insert_events_statement, rows)
 
     def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
         """Return the newest event of every stream whose id starts with `prefix`, by stream id."""
