@@ -13,6 +13,9 @@ JSON and an exit status, in one place.
     ├── ConfirmationNeeded
     ├── CannotTranslate
     ├── WrongAccount
+    ├── NothingUnfinished       there is nothing to resume or abandon
+    ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
+    ├── TooManyDeletions        more than `--max-deletions` allows
     ├── Locked                  another operation on this cluster is running
     ├── StoreError              the event store
     │   ├── NotAStore
@@ -34,7 +37,10 @@ JSON and an exit status, in one place.
     │   └── Rejected
     │       └── KeptByCloud
     ├── OperationFailed         an operation ended otherwise than intended; says what was undone
-    └── Interrupted             Ctrl-C
+    ├── RollbackIncomplete      something could not be taken back
+    └── Interrupted             Ctrl-C: stopped, recorded, to be resumed or abandoned
+        ├── OutOfTime           so is this: `--timeout` ran out
+        └── CloudSilent         and this: the cloud does not answer any more
 """
 
 from collections.abc import Mapping
@@ -245,6 +251,88 @@ class WrongAccount(KubisnapError):
 
 
 @dataclass(eq=False)
+class NothingUnfinished(KubisnapError):
+    """Every operation on the cluster came to its end."""
+
+    cluster: str
+
+    def __str__(self) -> str:
+        return f"nothing on {self.cluster} is unfinished"
+
+    @property
+    def hint(self) -> str:
+        """Say how to see what there is."""
+        return f"kubisnap log {self.cluster}      shows how each operation ended"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the cluster."""
+        return {"cluster": self.cluster}
+
+
+@dataclass(eq=False)
+class StalePlan(KubisnapError):
+    """A saved plan that is not about the cluster as it is now. `between` says what came in between."""
+
+    kind: ClassVar[str] = "stale-plan"
+    cluster: str
+    file: str
+    made_at: int
+    now_at: int
+    between: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"the plan is not about {self.cluster} as it is now: {self.reason}"
+        return f"the plan was made at position {self.made_at} of the log, which is at {self.now_at} now"
+
+    @property
+    def hint(self) -> str:
+        """Say how to see the old plan, and how to make a new one."""
+        return (
+            f"kubisnap show {self.file}      what it would have done\n"
+            f"kubisnap plan {self.cluster} --out {self.file}      a new one"
+        )
+
+    @property
+    def facts(self) -> Facts:
+        """Return both positions and what came between."""
+        return {
+            "cluster": self.cluster,
+            "made_at": self.made_at,
+            "now_at": self.now_at,
+            "between": list(self.between),
+            "reason": self.reason,
+        }
+
+
+@dataclass(eq=False)
+class TooManyDeletions(KubisnapError):
+    """More would be deleted than goes without being asked for by number."""
+
+    kind: ClassVar[str] = "needs-yes"
+    cluster: str
+    deletions: int
+    allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.deletions} resources of {self.cluster} would be deleted, {self.allowed} go without asking"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Name the option that allows it."""
+        return f"look at the plan again; to go on: --max-deletions {self.deletions}"
+
+    @property
+    def facts(self) -> Facts:
+        """Return both numbers."""
+        return {"cluster": self.cluster, "deletions": self.deletions, "allowed": self.allowed}
+
+
+@dataclass(eq=False)
 class Locked(KubisnapError):
     """Another operation on the cluster is running, or was when its host was last heard of."""
 
@@ -255,7 +343,7 @@ class Locked(KubisnapError):
     actor: str
     holder: str
     since: str
-    free_at: str
+    expires: str
 
     def __str__(self) -> str:
         return (
@@ -265,8 +353,11 @@ class Locked(KubisnapError):
 
     @property
     def hint(self) -> str:
-        """Say when it becomes free."""
-        return f"wait for it to end; if its process is gone the cluster is free {self.free_at}"
+        """Say how to wait, and what happens when its process is gone."""
+        return (
+            f"run the command again when it has ended: kubisnap log {self.cluster} tells\n"
+            f"if its process is gone, its hold ends by itself, at {self.expires} unless it writes again"
+        )
 
     @property
     def facts(self) -> Facts:
@@ -277,7 +368,7 @@ class Locked(KubisnapError):
             "actor": self.actor,
             "holder": self.holder,
             "since": self.since,
-            "free_at": self.free_at,
+            "expires": self.expires,
         }
 
 
@@ -569,6 +660,7 @@ class OperationFailed(KubisnapError):
     rolled_back: int = 0
     left: tuple[str, ...] = ()
     done: int = 0
+    deleting: bool = False
 
     def __str__(self) -> str:
         return f"#{self.operation} failed at {self.step}: {self.cause}"
@@ -582,7 +674,9 @@ class OperationFailed(KubisnapError):
     def hint(self) -> str:
         """Say how to go on."""
         again = f"kubisnap apply {self.cluster}      try again; the intent is kept"
-        if isinstance(self.cause, Rejected):  # it would be refused again
+        if self.deleting:
+            again = f"kubisnap delete {self.cluster}      goes on with what is left"
+        elif isinstance(self.cause, Rejected):  # it would be refused again
             again = (
                 f"kubisnap apply -f FILE      with another specification; the intent is kept\n"
                 f"kubisnap delete {self.cluster}      give it up"
@@ -604,27 +698,95 @@ class OperationFailed(KubisnapError):
 
 
 @dataclass(eq=False)
+class RollbackIncomplete(KubisnapError):
+    """A rollback that was asked for ended with something left; it can be run again."""
+
+    kind: ClassVar[str] = "partial"
+    cluster: str
+    operation: int
+    rolled_back: int
+    left: tuple[str, ...]
+    deleting: bool = False
+
+    def __str__(self) -> str:
+        return f"#{self.operation} could not take everything back"
+
+    @property
+    def hint(self) -> str:
+        """Say how to go on."""
+        if self.deleting:
+            return f"kubisnap delete {self.cluster}      goes on with what is left"
+        return f"kubisnap apply {self.cluster} --abandon      goes on with what is left"
+
+    @property
+    def facts(self) -> Facts:
+        """Return what was taken back and what is left."""
+        return {
+            "cluster": self.cluster,
+            "operation": self.operation,
+            "rolled_back": self.rolled_back,
+            "left": list(self.left),
+        }
+
+
+@dataclass(eq=False)
 class Interrupted(KubisnapError):
-    """Ctrl-C. What was done is recorded."""
+    """Stopped before the end. What was done is recorded; `deleting` says what kind of work it was."""
 
     kind: ClassVar[str] = "interrupted"
     cluster: str
     operation: int
     done: int
     total: int
+    deleting: bool = False
 
     def __str__(self) -> str:
         return f"stopped after {self.done} of {self.total} steps; recorded as #{self.operation} (unfinished)"
 
     @property
     def hint(self) -> str:
-        """Name the command that goes on."""
-        return f"kubisnap apply {self.cluster}      goes on from here"
+        """Name the commands that go on, and that go back."""
+        if self.deleting:
+            return (
+                f"kubisnap delete {self.cluster}      goes on with what is left\n"
+                f"kubisnap apply {self.cluster} --abandon      keeps what is left"
+            )
+        return (
+            f"kubisnap apply {self.cluster} --resume      goes on from here\n"
+            f"kubisnap apply {self.cluster} --abandon      takes it back"
+        )
 
     @property
     def facts(self) -> Facts:
         """Return the counts."""
         return {"cluster": self.cluster, "operation": self.operation, "done": self.done, "total": self.total}
+
+
+@dataclass(eq=False)
+class OutOfTime(Interrupted):
+    """The operation's own deadline came first. `seconds` is what it was given."""
+
+    kind: ClassVar[str] = "timeout"
+    seconds: float = field(default=0.0, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} seconds are over: {super().__str__()}"
+
+
+@dataclass(eq=False)
+class CloudSilent(Interrupted):
+    """The cloud stopped answering for good: nothing can be finished, and nothing taken back."""
+
+    kind: ClassVar[str] = "partial"
+    cause: CloudError = field(kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.cause}; {super().__str__()}"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the counts and the cloud's last words."""
+        return {**super().facts, **{f"cause_{key}": value for key, value in self.cause.facts.items()}}
 
 
 def facts_of(error: KubisnapError) -> Mapping[str, Fact]:

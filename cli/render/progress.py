@@ -101,6 +101,20 @@ class Lines:
         steps = counted(running, "running step")
         self._line(f"  ^C finishing {steps} (press Ctrl-C again to stop at once) …")
 
+    def settling(self, count: int) -> None:
+        """Say why nothing happens for a while."""
+        calls = counted(count, "call")
+        self._line(f"  … looking for what {calls} of an unfinished operation may have made")
+
+    def paused(self, error: CloudError, seconds: float) -> None:
+        """Say that the cloud is left alone for a while."""
+        text = f"  … paused for {duration(seconds)}: {printable(str(error))}"
+        self._line(paint(text, "yellow", on=self._color))
+
+    def resumed(self) -> None:
+        """Say that it goes on."""
+        self._line("  … going on: the cloud answers again")
+
     def _finish(self, step: Step, line: str) -> None:
         with self._lock:
             self._running.pop(step.id, None)
@@ -193,3 +207,15 @@ class JsonLines:
     def interrupted(self, running: int) -> None:
         """Tell that the operation stops."""
         self._emit("summary", interrupted=True, running=running)
+
+    def settling(self, count: int) -> None:
+        """Tell that calls of unknown outcome are looked for."""
+        self._emit("settling", calls=count)
+
+    def paused(self, error: CloudError, seconds: float) -> None:
+        """Tell that the cloud is left alone for a while."""
+        self._emit("paused", seconds=round(seconds, 3), error=str(error))
+
+    def resumed(self) -> None:
+        """Tell that the cloud answers again."""
+        self._emit("resumed")

@@ -48,6 +48,19 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     reserved_ip: Decimal = Decimal(0)
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cloud puts up with; 0 means that nothing is known.
+
+    `parallel` calls at once; `burst` requests at any moment and `per_second` on and on after that;
+    about `requests_for_all` of them for a whole list or catalogue.
+    """
+
+    parallel: int = 0
+    per_second: float = 0.0
+    burst: int = 0
+    requests_for_all: int = 1
+
+
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a cloud offers to this account.
 
@@ -63,6 +76,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     nameless: frozenset[Kind] = frozenset()
     prices: Prices = Prices()
     max_user_data: int = 65536
+    limits: Limits = Limits()
 
     def region(self, name: str) -> Region | None:
         """Return the region of that name, or None."""

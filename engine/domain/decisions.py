@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from ..errors import InvalidInput, Locked, NotFound, Refused
+from ..errors import InvalidInput, Locked, NotFound, NothingUnfinished, Refused
 from . import events as ev
 from .model import (
     ClusterSpec,
@@ -22,13 +22,13 @@ from .model import (
     VolumeSpec,
     canonical,
 )
-from .state import ClusterState
+from .state import ClusterState, OpenOperation
+
+LEASE_SECONDS = 120
+"""How long an operation holds its cluster after its last event; a living one writes more often."""
 
 SILENT_LEASE_SECONDS = 15 * 60
-"""An operation whose process cannot be seen is taken for dead when it wrote nothing for this long.
-
-Longer than any single wait of the executor, so that a living one is never taken for dead.
-"""
+"""The same for the operations of versions that knew no leases and wrote nothing while they waited."""
 
 
 class _Named(Protocol):
@@ -52,7 +52,8 @@ def declare(spec: ClusterSpec, *, cluster_id: str, origin: ev.Origin | None = No
     blank = ClusterState(
         cluster_id=cluster_id, name=spec.name, kubernetes=spec.kubernetes, placement=spec.placement
     )
-    return [head, ev.NetworkDeclared(network=spec.network), *_parts(blank, spec)]
+    policy = [ev.DriftPolicyDeclared(drift=spec.drift)] if spec.drift else []
+    return [head, ev.NetworkDeclared(network=spec.network), *policy, *_parts(blank, spec)]
 
 
 def amend(state: ClusterState, spec: ClusterSpec) -> list[ev.AnyEvent]:
@@ -78,12 +79,35 @@ def amend(state: ClusterState, spec: ClusterSpec) -> list[ev.AnyEvent]:
             f"kubisnap restore {state.name}.ksnap --as NEWNAME "
             f"--on {spec.placement.cloud}:{spec.placement.region or 'REGION'}",
         )
+    return _differences(state, spec)
+
+
+def _differences(state: ClusterState, spec: ClusterSpec) -> list[ev.AnyEvent]:
     events: list[ev.AnyEvent] = []
     if spec.kubernetes != state.kubernetes:
         events.append(ev.KubernetesVersionDeclared(before=state.kubernetes, version=spec.kubernetes))
     if spec.network != state.spec().network:
         events.append(ev.NetworkDeclared(network=spec.network))
+    if spec.drift != state.spec().drift:
+        events.append(ev.DriftPolicyDeclared(drift=spec.drift))
     return [*events, *_parts(state, spec)]
+
+
+def withdraw(state: ClusterState) -> list[ev.AnyEvent]:
+    """Return the intent events that bring back what was declared before the unfinished operations.
+
+    A cluster that they brought into being is retired. Raises `NothingUnfinished`.
+    """
+    pending = state.pending()
+    if pending is None:
+        raise NothingUnfinished(state.name)
+    before = pending.before
+    if not before.declared:
+        return retire(state)
+    events: list[ev.AnyEvent] = []
+    if state.retired and not before.retired:
+        events.append(ev.RetirementWithdrawn())
+    return [*events, *_differences(state, before.spec())]
 
 
 def _parts(state: ClusterState, spec: ClusterSpec) -> list[ev.AnyEvent]:
@@ -166,21 +190,26 @@ def _refuse_if_retired(state: ClusterState) -> None:
     if state.retired:
         raise Refused(
             f"{state.name} is being deleted",
-            f"kubisnap delete {state.name}      to finish it",
+            f"kubisnap delete {state.name}      to finish it\n"
+            f"kubisnap apply {state.name} --abandon      to keep what is left of it",
         )
+
+
+def free_at(held: OpenOperation) -> int:
+    """Return when an operation's lease ends unless it writes again, in microseconds since 1970 UTC."""
+    return held.last_event + (held.lease_seconds or SILENT_LEASE_SECONDS) * 1_000_000
 
 
 def refuse_if_held(state: ClusterState, *, now: int, holder_alive: bool | None) -> None:
     """Raise `Locked` while another operation on the cluster is, or may be, running.
 
     `now` in microseconds; `holder_alive` says whether the holder's process runs, None where that
-    cannot be seen from here (another host).
+    cannot be seen from here (another host). A lease that has run out does not protect even a process
+    that is there: it sleeps, or its number belongs to somebody else by now. Should it wake, its next
+    event is refused (the position has moved), and it starts nothing more.
     """
     held = state.open
-    if held is None or holder_alive is False:
-        return
-    free = held.last_event + SILENT_LEASE_SECONDS * 1_000_000
-    if holder_alive is None and now >= free:
+    if held is None or holder_alive is False or now >= free_at(held):
         return
     raise Locked(
         cluster=state.name,
@@ -189,7 +218,7 @@ def refuse_if_held(state: ClusterState, *, now: int, holder_alive: bool | None) 
         actor=held.actor,
         holder=str(held.holder),
         since=timestamp(held.started),
-        free_at="as soon as it ends" if holder_alive else f"from {timestamp(free)} on",
+        expires=timestamp(free_at(held)),
     )
 
 

@@ -20,6 +20,8 @@ from typing import ClassVar, Literal
 import msgspec
 
 from .model import (
+    DriftPolicy,
+    DriftRule,
     FirewallSpec,
     LoadBalancerSpec,
     NetworkSpec,
@@ -166,6 +168,16 @@ class ClusterRetired(Intent, frozen=True, kw_only=True, tag="ClusterRetired"):
     """The cluster is to be gone, with everything in it."""
 
 
+class RetirementWithdrawn(Intent, frozen=True, kw_only=True, tag="RetirementWithdrawn"):
+    """The cluster is wanted after all."""
+
+
+class DriftPolicyDeclared(Intent, frozen=True, kw_only=True, tag="DriftPolicyDeclared"):
+    """What is to be done about changes that somebody else made at the cloud, kind by kind."""
+
+    drift: tuple[DriftRule, ...]
+
+
 # ── course ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -178,6 +190,8 @@ class OperationKind(StrEnum):
     CAPTURE = "capture"
     RESTORE = "restore"
     DELETE = "delete"
+    ABANDON = "abandon"
+    ROLLBACK = "rollback"
 
 
 class Outcome(StrEnum):
@@ -201,7 +215,13 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationStarted(Course, frozen=True, kw_only=True, tag="OperationStarted"):
-    """An operation began. Its number is in the envelope."""
+    """An operation began, and holds the cluster. Its number is in the envelope.
+
+    The hold is a lease: it ends with the operation, or `lease_seconds` after its last event (0: an
+    old version wrote this, which knew no leases). The position of this event is the fencing token:
+    whoever appends states the position that it knows, so a holder that lost its lease is found out
+    at its next event. `continues` is the number of the last operation that did not come to its end.
+    """
 
     kind: OperationKind
     summary: str
@@ -209,6 +229,19 @@ class OperationStarted(Course, frozen=True, kw_only=True, tag="OperationStarted"
     tool: str
     cloud: str = ""
     account: str = ""
+    lease_seconds: int = 0
+    continues: int = 0
+
+
+class LeaseRenewed(Course, frozen=True, kw_only=True, tag="LeaseRenewed"):
+    """The operation is still at work, though nothing else happened for a while."""
+
+
+class RollbackStarted(Course, frozen=True, kw_only=True, tag="RollbackStarted"):
+    """From here on the operation takes back: what it did itself, or what the `operations` named did."""
+
+    reason: str
+    operations: tuple[int, ...] = ()
 
 
 class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -269,7 +302,11 @@ class TranslationChosen(Fact, frozen=True, kw_only=True, tag="TranslationChosen"
 
 
 class StepStarted(Fact, frozen=True, kw_only=True, tag="StepStarted"):
-    """A call to the cloud is about to be made. Durable before the call (law 3)."""
+    """A call to the cloud is about to be made. Durable before the call (law 3).
+
+    A change in place names its fields (`changed`) and what was there `before`, so that whoever
+    finds the step unfinished can take it back.
+    """
 
     step: int
     action: str
@@ -277,16 +314,36 @@ class StepStarted(Fact, frozen=True, kw_only=True, tag="StepStarted"):
     provider_name: str = ""
     resource_id: str = ""
     compensates: bool = False
+    changed: tuple[str, ...] = ()
+    before: Resource | None = None
 
 
 class StepRetried(Fact, frozen=True, kw_only=True, tag="StepRetried"):
-    """A call failed in a way that may pass; it is tried again after `wait_ms`."""
+    """A call failed in a way that may pass; it is tried again after `wait_ms`.
+
+    `ambiguous`: it may have had its effect all the same.
+    """
 
     step: int
     attempt: int
     error: str
     message: str
     wait_ms: int
+    ambiguous: bool = False
+
+
+class StepSettled(Fact, frozen=True, kw_only=True, tag="StepSettled"):
+    """What became of a call of unknown outcome, as the cloud tells when it is asked.
+
+    `found` holds the ids of what the step of that `operation` made; empty: nothing. `note` says why
+    that cannot be known.
+    """
+
+    operation: int
+    step: int
+    key: Key
+    found: tuple[str, ...] = ()
+    note: str = ""
 
 
 class StepSucceeded(Fact, frozen=True, kw_only=True, tag="StepSucceeded"):
@@ -355,6 +412,28 @@ class ResourceLost(Fact, frozen=True, kw_only=True, tag="ResourceLost"):
     resource_id: str
 
 
+class DriftedField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that somebody else changed; the values as JSON text."""
+
+    field: str
+    before: str
+    after: str
+
+
+class DriftObserved(Fact, frozen=True, kw_only=True, tag="DriftObserved"):
+    """A resource is not as it was last seen or made: somebody else changed or removed it.
+
+    Nothing in `changes` and not `missing`: what was told before is over. `policy` is what was to be
+    done about it then.
+    """
+
+    key: Key
+    resource_id: str
+    policy: DriftPolicy
+    missing: bool = False
+    changes: tuple[DriftedField, ...] = ()
+
+
 # ── registry ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -385,7 +464,11 @@ AnyEvent = (
     | ReservedIpDeclared
     | PartWithdrawn
     | ClusterRetired
+    | RetirementWithdrawn
+    | DriftPolicyDeclared
     | OperationStarted
+    | LeaseRenewed
+    | RollbackStarted
     | PlanAccepted
     | OperationFinished
     | SnapshotCaptured
@@ -394,10 +477,12 @@ AnyEvent = (
     | StepRetried
     | StepSucceeded
     | StepFailed
+    | StepSettled
     | ResourceProvisioned
     | ResourceUpdated
     | ResourceDestroyed
     | ResourceLost
+    | DriftObserved
     | NameClaimed
     | NameReleased
 )
@@ -438,6 +523,11 @@ __all__ = [
     "ClusterDeclared",
     "ClusterRetired",
     "Course",
+    "DriftObserved",
+    "DriftPolicy",
+    "DriftPolicyDeclared",
+    "DriftRule",
+    "DriftedField",
     "Event",
     "Fact",
     "FirewallDeclared",
@@ -446,6 +536,7 @@ __all__ = [
     "Key",
     "Kind",
     "KubernetesVersionDeclared",
+    "LeaseRenewed",
     "LoadBalancerDeclared",
     "NameClaimed",
     "NameReleased",
@@ -466,12 +557,15 @@ __all__ = [
     "ResourceLost",
     "ResourceProvisioned",
     "ResourceUpdated",
+    "RetirementWithdrawn",
+    "RollbackStarted",
     "ServerPoolDeclared",
     "ServerPoolScaled",
     "SnapshotCaptured",
     "SshKeyDeclared",
     "StepFailed",
     "StepRetried",
+    "StepSettled",
     "StepStarted",
     "StepSucceeded",
     "TranslationChosen",

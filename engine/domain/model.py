@@ -181,6 +181,26 @@ class ReservedIpSpec(Spec, frozen=True, kw_only=True):
     server: str = ""
 
 
+class DriftPolicy(StrEnum):
+    """What to do about a change that somebody else made at the cloud."""
+
+    IGNORE = "ignore"
+    """Say nothing, leave it."""
+    WARN = "warn"
+    """Record and show it, leave it."""
+    REVERT = "revert"
+    """Record and show it, bring back what is declared."""
+    ADOPT = "adopt"
+    """Record and show it, declare what is there."""
+
+
+class DriftRule(Spec, frozen=True, kw_only=True):
+    """What to do about the drift of one kind of resource, e.g. ``firewall``."""
+
+    kind: str
+    policy: DriftPolicy
+
+
 class ClusterSpec(Spec, frozen=True, kw_only=True):
     """Everything that an operator says about a cluster."""
 
@@ -194,6 +214,7 @@ class ClusterSpec(Spec, frozen=True, kw_only=True):
     load_balancers: tuple[LoadBalancerSpec, ...] = ()
     volumes: tuple[VolumeSpec, ...] = ()
     reserved_ips: tuple[ReservedIpSpec, ...] = ()
+    drift: tuple[DriftRule, ...] = ()
 
     def pool(self, name: str) -> PoolSpec | None:
         """Return the pool of that name, or None."""
@@ -238,6 +259,7 @@ def canonical(spec: ClusterSpec) -> ClusterSpec:
         load_balancers=tuple(sorted(map(balancer, spec.load_balancers), key=lambda item: item.name)),
         volumes=tuple(sorted(spec.volumes, key=lambda volume: volume.name)),
         reserved_ips=tuple(sorted(spec.reserved_ips, key=lambda address: address.name)),
+        drift=tuple(sorted(spec.drift, key=lambda rule: rule.kind)),
     )
 
 

@@ -6,119 +6,24 @@ events give the same state, today and in ten years.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from . import events as ev
-from .model import (
-    ClusterSpec,
-    FirewallSpec,
-    LoadBalancerSpec,
-    NetworkSpec,
-    Placement,
-    PoolSpec,
-    ReservedIpSpec,
-    SshKeySpec,
-    VolumeSpec,
-    canonical,
-)
-from .resources import ClusterRef, Key, Resource
+from .cluster import Binding, ClusterState, OpenOperation, OpenStep, Touched, Unfinished, Work
 
-
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """A logical resource and what it is at the cloud. `resource` is the spec last applied."""
-
-    resource_id: str
-    provider_name: str
-    resource: Resource
-    owned: bool
-    version: int
-    ready: bool = False
-    attributes: dict[str, str] = {}
-
-
-@dataclass
-class OpenStep:
-    """A step with no outcome yet."""
-
-    action: str
-    key: Key
-    resource_id: str
-    version: int
-    compensates: bool
-
-
-@dataclass
-class OpenOperation:
-    """An operation that has started and not ended."""
-
-    number: int
-    kind: ev.OperationKind
-    actor: str
-    holder: ev.Holder
-    started: int
-    last_event: int
-    version: int
-    steps: dict[int, OpenStep] = field(default_factory=dict)
-    made: dict[Key, str] = field(default_factory=dict)
-
-
-@dataclass
-class ClusterState:
-    """What the log says about one cluster, up to `position` (0: nothing)."""
-
-    position: int = 0
-    cluster_id: str = ""
-    name: str = ""
-    kubernetes: str = ""
-    placement: Placement | None = None
-    origin: ev.Origin | None = None
-    network: NetworkSpec = NetworkSpec()  # noqa: RUF009 - frozen
-    ssh_keys: dict[str, SshKeySpec] = field(default_factory=dict)
-    firewalls: dict[str, FirewallSpec] = field(default_factory=dict)
-    pools: dict[str, PoolSpec] = field(default_factory=dict)
-    load_balancers: dict[str, LoadBalancerSpec] = field(default_factory=dict)
-    volumes: dict[str, VolumeSpec] = field(default_factory=dict)
-    reserved_ips: dict[str, ReservedIpSpec] = field(default_factory=dict)
-    retired: bool = False
-    gone: bool = False
-    account: str = ""
-    bindings: dict[Key, Binding] = field(default_factory=dict)
-    operations: int = 0
-    open: OpenOperation | None = None
-    snapshots: int = 0
-    updated: int = 0
-
-    @property
-    def declared(self) -> bool:
-        """Whether there is a cluster at all."""
-        return self.placement is not None
-
-    @property
-    def ref(self) -> ClusterRef:
-        """Return the cluster's identity at clouds."""
-        return ClusterRef(id=self.cluster_id, name=self.name)
-
-    def spec(self) -> ClusterSpec:
-        """Return the intent, canonical. Raises ValueError where nothing was declared."""
-        if self.placement is None:
-            raise ValueError("no cluster was declared in this log")
-        return canonical(
-            ClusterSpec(
-                name=self.name,
-                kubernetes=self.kubernetes,
-                placement=self.placement,
-                network=self.network,
-                ssh_keys=tuple(self.ssh_keys.values()),
-                firewalls=tuple(self.firewalls.values()),
-                pools=tuple(self.pools.values()),
-                load_balancers=tuple(self.load_balancers.values()),
-                volumes=tuple(self.volumes.values()),
-                reserved_ips=tuple(self.reserved_ips.values()),
-            )
-        )
+__all__ = [
+    "Binding",
+    "ClusterState",
+    "OpenOperation",
+    "OpenStep",
+    "Touched",
+    "Unfinished",
+    "Work",
+    "apply_event",
+    "fold",
+]
 
 
 def _cluster_declared(state: ClusterState, event: ev.ClusterDeclared, _: ev.Recorded) -> None:
@@ -184,6 +89,14 @@ def _retired(state: ClusterState, _: ev.ClusterRetired, __: ev.Recorded) -> None
     state.retired = True
 
 
+def _wanted_again(state: ClusterState, _: ev.RetirementWithdrawn, __: ev.Recorded) -> None:
+    state.retired = False
+
+
+def _drift_policy(state: ClusterState, event: ev.DriftPolicyDeclared, _: ev.Recorded) -> None:
+    state.drift_rules = event.drift
+
+
 def _started(state: ClusterState, event: ev.OperationStarted, recorded: ev.Recorded) -> None:
     state.operations = max(state.operations, recorded.operation)
     if event.account and not state.bindings:  # nothing lives anywhere yet: the account may be another
@@ -196,14 +109,37 @@ def _started(state: ClusterState, event: ev.OperationStarted, recorded: ev.Recor
         started=recorded.time,
         last_event=recorded.time,
         version=recorded.version,
+        lease_seconds=event.lease_seconds,
+        before=state.intent(),
     )
 
 
+def _rolling_back(state: ClusterState, _: ev.RollbackStarted, recorded: ev.Recorded) -> None:
+    if (held := _own(state, recorded)) is not None:
+        held.rolling_back = True
+
+
+def _own(state: ClusterState, recorded: ev.Recorded) -> OpenOperation | None:
+    """Return the open operation if this event is its; a displaced holder's last words are not."""
+    held = state.open
+    return held if held is not None and held.number == recorded.operation else None
+
+
 def _finished(state: ClusterState, event: ev.OperationFinished, recorded: ev.Recorded) -> None:
-    if state.open is not None and state.open.number == recorded.operation:
-        if state.open.kind is ev.OperationKind.DELETE and event.outcome is ev.Outcome.SUCCEEDED:
+    held = _own(state, recorded)
+    if held is None:
+        return
+    state.open = None
+    if event.outcome is ev.Outcome.SUCCEEDED:
+        if held.kind is ev.OperationKind.DELETE or (held.kind is ev.OperationKind.ABANDON and state.retired):
             state.gone = True
-        state.open = None
+        if held.kind is not ev.OperationKind.CAPTURE:
+            state.unfinished = None
+        return
+    # a deletion that took nothing away is not wanted less for it: it is to be gone on with, or withdrawn
+    taken_back = event.outcome is ev.Outcome.ROLLED_BACK and state.retired == held.before.retired
+    if held.kind is not ev.OperationKind.CAPTURE and not taken_back:
+        state.unfinished = held.left_behind(state.unfinished)
 
 
 def _captured(state: ClusterState, _: ev.SnapshotCaptured, __: ev.Recorded) -> None:
@@ -211,26 +147,74 @@ def _captured(state: ClusterState, _: ev.SnapshotCaptured, __: ev.Recorded) -> N
 
 
 def _step_started(state: ClusterState, event: ev.StepStarted, recorded: ev.Recorded) -> None:
-    if state.open is not None:
-        state.open.steps[event.step] = OpenStep(
-            event.action, event.key, event.resource_id, recorded.version, event.compensates
+    if (held := _own(state, recorded)) is not None:
+        held.steps[event.step] = OpenStep(
+            event.action,
+            event.key,
+            event.resource_id,
+            recorded.version,
+            recorded.time,
+            event.compensates,
+            event.changed,
+            event.before,
         )
 
 
-def _step_succeeded(state: ClusterState, event: ev.StepSucceeded, _: ev.Recorded) -> None:
-    step = state.open.steps.pop(event.step, None) if state.open is not None else None
-    binding = state.bindings.get(step.key) if step is not None else None
-    if step is not None and binding is not None:
+def _step_retried(state: ClusterState, event: ev.StepRetried, recorded: ev.Recorded) -> None:
+    held = _own(state, recorded)
+    if event.ambiguous and held is not None and event.step in held.steps:
+        held.steps[event.step].doubtful = True
+
+
+def _step_succeeded(state: ClusterState, event: ev.StepSucceeded, recorded: ev.Recorded) -> None:
+    held = _own(state, recorded)
+    step = None if held is None else held.steps.pop(event.step, None)
+    if held is None or step is None:
+        return
+    if step.doubtful and step.action == "create":  # it was made; perhaps twice
+        held.work.unknown[held.number, event.step] = step
+    if step.action == "delete" and not step.compensates:
+        held.work.removed.append(step.key)
+    binding = state.bindings.get(step.key)
+    if binding is not None:
         attributes = event.attributes or binding.attributes
         state.bindings[step.key] = msgspec.structs.replace(binding, ready=True, attributes=attributes)
 
 
-def _step_failed(state: ClusterState, event: ev.StepFailed, _: ev.Recorded) -> None:
-    if state.open is not None and not event.ambiguous:
-        state.open.steps.pop(event.step, None)
+def _step_failed(state: ClusterState, event: ev.StepFailed, recorded: ev.Recorded) -> None:
+    held = _own(state, recorded)
+    if held is None or event.ambiguous:
+        return
+    step = held.steps.pop(event.step, None)
+    if step is not None and step.doubtful and step.action == "create":
+        held.work.unknown[held.number, event.step] = step
+
+
+def _settled(state: ClusterState, event: ev.StepSettled, recorded: ev.Recorded) -> None:
+    work = None
+    if (held := _own(state, recorded)) is not None and event.operation == held.number:
+        work = held.work
+        held.steps.pop(event.step, None)
+    elif state.unfinished is not None:
+        work = state.unfinished.work
+    if work is not None:
+        work.unknown.pop((event.operation, event.step), None)
+        work.made += [(event.key, item) for item in event.found if (event.key, item) not in work.made]
 
 
 def _provisioned(state: ClusterState, event: ev.ResourceProvisioned, recorded: ev.Recorded) -> None:
+    held = _own(state, recorded)
+    if held is not None and event.step in held.steps:
+        held.steps[event.step].answered = True
+    before = state.bindings.get(event.key)
+    if before is not None and before.resource_id != event.resource_id and event.owned:
+        if held is None:  # made by one who had lost the cluster: what its holder has is what counts
+            state.strays[event.key.kind, event.resource_id] = event.key
+            return
+        if before.owned:
+            state.strays[event.key.kind, before.resource_id] = event.key
+    state.strays.pop((event.key.kind, event.resource_id), None)
+    state.drifted.pop(event.key, None)
     state.bindings[event.key] = Binding(
         resource_id=event.resource_id,
         provider_name=event.provider_name,
@@ -238,22 +222,45 @@ def _provisioned(state: ClusterState, event: ev.ResourceProvisioned, recorded: e
         owned=event.owned,
         version=recorded.version,
     )
-    if state.open is not None and event.owned and not event.adopted:
-        state.open.made[event.key] = event.resource_id
+    work = held.work if held is not None else None if state.unfinished is None else state.unfinished.work
+    if work is not None and event.owned and not event.adopted:
+        work.made.append((event.key, event.resource_id))
 
 
-def _updated(state: ClusterState, event: ev.ResourceUpdated, _: ev.Recorded) -> None:
+def _updated(state: ClusterState, event: ev.ResourceUpdated, recorded: ev.Recorded) -> None:
+    held = _own(state, recorded)
+    step = None if held is None else held.steps.get(event.step)
+    if held is not None and step is not None:
+        if step.compensates:
+            for work in _works(state):
+                work.touched.pop(event.key, None)
+        elif step.before is not None:
+            held.work.touched[event.key] = Touched(event.resource_id, step.before, step.changed)
+    state.drifted.pop(event.key, None)
     binding = state.bindings.get(event.key)
     if binding is not None:
         state.bindings[event.key] = msgspec.structs.replace(binding, resource=event.resource)
 
 
 def _destroyed(state: ClusterState, event: ev.ResourceDestroyed | ev.ResourceLost, _: ev.Recorded) -> None:
+    state.strays.pop((event.key.kind, event.resource_id), None)
     binding = state.bindings.get(event.key)
     if binding is not None and binding.resource_id == event.resource_id:
         del state.bindings[event.key]
-    if state.open is not None and state.open.made.get(event.key) == event.resource_id:
-        del state.open.made[event.key]
+        state.drifted.pop(event.key, None)
+    for work in _works(state):
+        work.forget(event.key, event.resource_id)
+
+
+def _works(state: ClusterState) -> list[Work]:
+    return [item.work for item in (state.open, state.unfinished) if item is not None]
+
+
+def _drifted(state: ClusterState, event: ev.DriftObserved, _: ev.Recorded) -> None:
+    if event.missing or event.changes:
+        state.drifted[event.key] = event
+    else:
+        state.drifted.pop(event.key, None)
 
 
 def _nothing(_: ClusterState, __: ev.Event, ___: ev.Recorded) -> None:
@@ -273,19 +280,25 @@ _EVOLVE: dict[type[ev.Event], Callable[[ClusterState, Any, ev.Recorded], None]] 
     ev.ReservedIpDeclared: _reserved_ip,
     ev.PartWithdrawn: _withdrawn,
     ev.ClusterRetired: _retired,
+    ev.RetirementWithdrawn: _wanted_again,
+    ev.DriftPolicyDeclared: _drift_policy,
     ev.OperationStarted: _started,
+    ev.LeaseRenewed: _nothing,
+    ev.RollbackStarted: _rolling_back,
     ev.PlanAccepted: _nothing,
     ev.OperationFinished: _finished,
     ev.SnapshotCaptured: _captured,
     ev.TranslationChosen: _nothing,
     ev.StepStarted: _step_started,
-    ev.StepRetried: _nothing,
+    ev.StepRetried: _step_retried,
     ev.StepSucceeded: _step_succeeded,
     ev.StepFailed: _step_failed,
+    ev.StepSettled: _settled,
     ev.ResourceProvisioned: _provisioned,
     ev.ResourceUpdated: _updated,
     ev.ResourceDestroyed: _destroyed,
     ev.ResourceLost: _destroyed,
+    ev.DriftObserved: _drifted,
 }
 
 
@@ -299,7 +312,7 @@ def apply_event(state: ClusterState, recorded: ev.Recorded) -> None:
     evolve(state, recorded.event, recorded)
     state.position = recorded.version
     state.updated = recorded.time
-    if state.open is not None:
+    if state.open is not None and state.open.number == recorded.operation:
         state.open.last_event = recorded.time
 
 

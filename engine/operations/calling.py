@@ -4,7 +4,7 @@ One place for all clouds. A retryable error is tried again after a growing, jitt
 what the cloud asked for (`Retry-After`); every wait has a deadline; nothing spins.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event as Flag
@@ -15,8 +15,10 @@ from ..domain.resources import Accepted, Kind, Observed, Request, Status
 from ..errors import CloudError, Conflict, RateLimited, Rejected, ResourceMissing, TimedOut
 from ..ports import Cloud
 from .context import Context, legible
-from .planning import Step
+from .polling import Expectations
 from .recording import OperationLog
+from .steps import Step
+from .traffic import Regulated
 
 _T = TypeVar("_T")
 _CONFLICTS = 3
@@ -63,6 +65,16 @@ def _doubting() -> Iterator[_Doubt]:
         raise
 
 
+@contextmanager
+def after_effect() -> Iterator[None]:
+    """Mark what is raised as ambiguous: the call itself had its effect."""
+    try:
+        yield
+    except (CloudError, StoppedError) as error:
+        error.ambiguous = True
+        raise
+
+
 def delay_before(attempt: int, error: CloudError, context: Context) -> float:
     """Return the seconds to wait before attempt `attempt` + 1 (the first is 1).
 
@@ -82,11 +94,12 @@ def patience(
 ) -> float:
     """Return the seconds to wait before the next attempt, or raise the error when there is no point in one.
 
-    What is rate limited, or worth waiting for (`even_if`), is tried until the deadline; the rest a few times.
+    What is rate limited, or worth waiting for (`even_if`), is tried until the deadline, and so is
+    everything while the cloud as a whole is silent; the rest a few times.
     """
     wait = delay_before(attempt, error, context)
     late = context.clock.monotonic() - started + wait > context.pace.deadline
-    patient = even_if or isinstance(error, RateLimited)
+    patient = even_if or isinstance(error, RateLimited) or context.traffic.silent
     tired = attempt >= context.pace.attempts and not patient
     if late or tired or not (error.retryable or even_if):
         raise error
@@ -107,6 +120,11 @@ def reading(call: Callable[[], _T], context: Context, sleep: Callable[[float], N
         (sleep or context.clock.sleep)(wait)
 
 
+def regulated(cloud: Cloud, context: Context) -> Regulated:
+    """Return the cloud as one that keeps to its traffic's limits, for questions before an operation."""
+    return Regulated(cloud, context.traffic, context.clock, context.progress)
+
+
 class Caller:
     """Makes one operation's calls and writes down what came of them."""
 
@@ -118,11 +136,20 @@ class Caller:
         stop: Flag,
         nameless: frozenset[Kind] = frozenset(),
     ) -> None:
-        self.cloud = cloud
+        self.cloud = Regulated(
+            cloud, context.traffic, context.clock, context.progress, self.sleep, self._fence
+        )
+        self._expect = Expectations(context.pace.first_poll, context.pace.longest_poll)
+        self._expect_gone = Expectations(context.pace.first_poll, context.pace.longest_poll)
         self.nameless = nameless
         self._log = log
         self._context = context
         self._stop = stop
+
+    def _fence(self) -> None:
+        """Let nothing be changed at the cloud by an operation that has lost its cluster."""
+        if not self._log.ours():
+            raise StoppedError
 
     def create(self, step: Step, request: Request) -> Made:
         """Create a resource once, whatever the network does.
@@ -171,17 +198,7 @@ class Caller:
 
     def found(self, request: Request) -> list[Observed]:
         """Return what the cloud finds under the request's name. Raises `CloudError`."""
-        return reading(lambda: self.cloud.find(request), self._context, self._sleep)
-
-    def found_in_time(self, request: Request, besides: Collection[str]) -> list[Observed]:
-        """Return what the cloud finds of that very name and other ids, looking several times for it."""
-        for _ in self._looks():
-            seen = [
-                item for item in self.found(request) if item.name == request.name and item.id not in besides
-            ]
-            if seen:
-                return seen
-        return []
+        return reading(lambda: self.cloud.find(request), self._context, self.sleep)
 
     def _look(self, request: Request) -> Made | None:
         """Look several times: lists lag behind, and one absence proves nothing."""
@@ -195,7 +212,7 @@ class Caller:
         """Count the looks, with growing pauses between them."""
         for look in range(self._context.pace.looks):
             if look:
-                self._sleep(self._context.pace.first_delay * 2.0 ** (look - 1))
+                self.sleep(self._context.pace.first_delay * 2.0 ** (look - 1))
             yield
 
     def change(self, step: Step, call: Callable[[], _T]) -> _T:
@@ -239,15 +256,20 @@ class Caller:
                     error.cloud, f"it vanished while it was being made: {error.message}", error.status
                 ) from error
 
-        return self._poll(step, look, "is not ready")
+        return self._poll(step, look, "is not ready", self._expect)
 
     def until_gone(self, step: Step, kind: Kind, resource_id: str) -> None:
         """Wait until a resource is gone. Raises `TimedOut`."""
-        self._poll(step, lambda: None if self.cloud.observe(kind, resource_id) else True, "is still there")
+        self._poll(
+            step,
+            lambda: None if self.cloud.observe(kind, resource_id) else True,
+            "is still there",
+            self._expect_gone,
+        )
 
-    def _poll(self, step: Step, look: Callable[[], _T | None], problem: str) -> _T:
+    def _poll(self, step: Step, look: Callable[[], _T | None], problem: str, expect: Expectations) -> _T:
         pace, clock = self._context.pace, self._context.clock
-        started, wait, attempt = clock.monotonic(), pace.first_poll, 0
+        started, attempt, looks = clock.monotonic(), 0, 0
         while True:
             try:
                 found = look()
@@ -256,12 +278,15 @@ class Caller:
                 attempt += 1
                 self._retry(step, error, attempt, started)
                 continue
+            waited = clock.monotonic() - started
             if found is not None:
+                if looks:  # what is there at once says nothing about how long it takes
+                    expect.took(step.key.kind, waited)
                 return found
-            if clock.monotonic() - started > pace.deadline:
+            if waited > pace.deadline:
                 raise TimedOut(self.cloud.name, f"{step.key} {problem} after {pace.deadline:.0f} seconds")
-            self._sleep(wait)
-            wait = min(pace.longest_poll, wait * 2)
+            looks += 1
+            self.sleep(expect.pause(step.key.kind, waited))
 
     def _retry(
         self, step: Step, error: CloudError, attempt: int, started: float, *, even_if: bool = False
@@ -276,12 +301,13 @@ class Caller:
                 error=type(error).__name__,
                 message=legible(error.message),
                 wait_ms=int(wait * 1000),
+                ambiguous=error.ambiguous,
             )
         )
         context.progress.retrying(step, error, attempt, wait)
-        self._sleep(wait)
+        self.sleep(wait)
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait in short naps, so that a request to stop is heard."""
         left = seconds
         while left > 0:

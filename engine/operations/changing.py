@@ -13,27 +13,29 @@ from ..domain import decisions
 from ..domain import events as ev
 from ..domain.catalogue import Catalogue
 from ..domain.model import ClusterSpec
-from ..domain.resources import Key
+from ..domain.resources import Key, Kind
 from ..domain.state import ClusterState, apply_event
 from ..domain.validation import validate
 from ..errors import AlreadyExists, BudgetExceeded, LogMoved, WrongAccount
 from ..journal.log import Journal
 from ..ports import Account, Cloud
 from .blueprint import blueprint
-from .calling import reading
+from .calling import reading, regulated
 from .context import Context
 from .cost import Cost, cluster_cost, resource_cost
 from .execution import Executor, Result
 from .observing import Observation, observe
 from .planning import Plan, plan
 from .recording import OperationLog
+from .settling import settle
 from .translation import Translation, complete, inherit, lacking
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A change, ready to be looked at. `spec` is what will be declared; None when it goes away.
 
-    `lost` is gone from the cloud, `lacking` is what the cloud has nothing for.
+    `present` is what was at the cloud, by kind and id; `lost` is gone from there, `lacking` is what the
+    cloud has nothing for. `settled` says what became of calls of unknown outcome.
     `position` is where the log stood; a change is carried out once, and from there only.
     """
 
@@ -46,6 +48,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     spec: ClusterSpec | None
     intents: tuple[ev.AnyEvent, ...]
     plan: Plan
+    present: frozenset[tuple[Kind, str]] = frozenset()
+    settled: tuple[ev.StepSettled, ...] = ()
     lost: tuple[tuple[Key, str], ...] = ()
     lacking: tuple[str, ...] = ()
     translation: Translation | None = None
@@ -72,8 +76,9 @@ def prepare_create(
     *,
     origin: ev.Origin | None = None,
     translation: Translation | None = None,
+    cluster_id: str = "",
 ) -> Prepared:
-    """Prepare a cluster that does not exist.
+    """Prepare a cluster that does not exist. `cluster_id`: one that was chosen before, for a saved plan.
 
     Raises `AlreadyExists`, `InvalidInput`, `Denied` and other `CloudError`.
     """
@@ -81,10 +86,11 @@ def prepare_create(
     claim = journal.claim_of(spec.name)
     if claim is not None and not claim.released:
         raise AlreadyExists(spec.name)
+    cloud = regulated(cloud, context)
     account = reading(cloud.account, context)
     catalogue = reading(cloud.catalogue, context)
     spec = complete(spec, catalogue)
-    cluster_id = context.new_id()
+    cluster_id = cluster_id or context.new_id()
     return Prepared(
         state=ClusterState(),
         position=0,
@@ -109,6 +115,7 @@ def prepare_change(
     Raises `Locked`, `WrongAccount`, `Refused`, `InvalidInput`, `CloudError`.
     """
     refuse_if_held(state, context)
+    cloud = regulated(cloud, context)
     account = checked_account(cloud, state, context)
     catalogue = reading(cloud.catalogue, context)
     declared = state.spec()
@@ -117,7 +124,8 @@ def prepare_change(
         validate(spec)
         wanted = complete(inherit(spec, declared), catalogue, declared=declared)
     intents = decisions.amend(state, wanted)
-    seen = reading(lambda: observe(cloud, state), context)
+    settled = settle_pending(cloud, state, catalogue, context)
+    seen = observe(cloud, state, context)
     return Prepared(
         state=state,
         position=state.position,
@@ -128,6 +136,8 @@ def prepare_change(
         spec=wanted,
         intents=tuple(intents),
         plan=plan(blueprint(wanted, catalogue), seen.known),
+        present=seen.present,
+        settled=settled,
         lost=seen.lost,
         lacking=tuple(lacking(wanted, catalogue)),
         cost_before=_cost_now(seen, catalogue),
@@ -138,9 +148,11 @@ def prepare_change(
 def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepared:
     """Prepare to remove everything that the cluster has at its cloud."""
     refuse_if_held(state, context)
+    cloud = regulated(cloud, context)
     account = checked_account(cloud, state, context)
     catalogue = reading(cloud.catalogue, context)
-    seen = reading(lambda: observe(cloud, state), context)
+    settled = settle_pending(cloud, state, catalogue, context)
+    seen = observe(cloud, state, context)
     return Prepared(
         state=state,
         position=state.position,
@@ -151,6 +163,8 @@ def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepa
         spec=None,
         intents=tuple(decisions.retire(state)),
         plan=plan((), seen.known),
+        present=seen.present,
+        settled=settled,
         lost=seen.lost,
         cost_before=_cost_now(seen, catalogue),
     )
@@ -169,17 +183,9 @@ def carry_out(
 
     Raises `LogMoved` when the log is no longer where it was, `OperationFailed`, `Interrupted`.
     """
-    state = prepared.state
-    if state.position != prepared.position:  # carried out before
-        raise LogMoved(prepared.position)
-    number = state.operations + 1
-    opening = _opening(prepared, context, kind, summary)
-    if prepared.new:
-        recorded = journal.found(prepared.cluster_id, prepared.name, opening, context.envelope(number))
-    else:
-        close_interrupted(journal, state, context)
-        recorded = journal.append(state.cluster_id, state.position, opening, context.envelope(number))
-    _evolve(state, recorded)
+    number = prepared.state.operations + 1
+    started = started_event(prepared, context, kind, summary)
+    state = begin(journal, prepared, context, [started, *_opening(prepared)], number)
     log = OperationLog(journal, state, context, number)
     # a deletion ends by giving the name back, in the same transaction
     finish = log.close if kind is ev.OperationKind.DELETE else log.append
@@ -188,24 +194,66 @@ def carry_out(
         (finish if event.outcome is ev.Outcome.SUCCEEDED else log.append)(event)
 
     executor = Executor(
-        cloud, prepared.account, log, prepared.plan, context, nameless=prepared.catalogue.nameless
+        cloud,
+        prepared.account,
+        log,
+        prepared.plan,
+        context,
+        nameless=prepared.catalogue.nameless,
+        before=prepared.present,
     )
     return executor.run(ended)
 
 
-def _opening(prepared: Prepared, context: Context, kind: ev.OperationKind, summary: str) -> list[ev.AnyEvent]:
-    """Return the events that stand before the first call to the cloud."""
-    events: list[ev.AnyEvent] = [
-        ev.OperationStarted(
-            kind=kind,
-            summary=summary,
-            holder=context.holder,
-            tool=context.tool,
-            cloud=prepared.catalogue.cloud,
-            account=prepared.account.id,
-        ),
-        *prepared.intents,
-    ]
+def begin(
+    journal: Journal, prepared: Prepared, context: Context, opening: list[ev.AnyEvent], number: int
+) -> ClusterState:
+    """Record what stands before the first call to the cloud; the cluster is held from then on.
+
+    Raises `LogMoved` when the log is no longer where it was.
+    """
+    state = prepared.state
+    if state.position != prepared.position:  # carried out before
+        raise LogMoved(prepared.position)
+    if prepared.new:
+        recorded = journal.found(prepared.cluster_id, prepared.name, opening, context.envelope(number))
+    else:
+        close_interrupted(journal, state, context)
+        recorded = journal.append(state.cluster_id, state.position, opening, context.envelope(number))
+    _evolve(state, recorded)
+    return state
+
+
+def started_event(
+    prepared: Prepared, context: Context, kind: ev.OperationKind, summary: str
+) -> ev.OperationStarted:
+    """Return the event that begins the operation and takes the lease."""
+    pending = prepared.state.pending()
+    return ev.OperationStarted(
+        kind=kind,
+        summary=summary,
+        holder=context.holder,
+        tool=context.tool,
+        cloud=prepared.catalogue.cloud,
+        account=prepared.account.id,
+        lease_seconds=decisions.LEASE_SECONDS,
+        continues=0 if pending is None else pending.numbers[-1],
+    )
+
+
+def settle_pending(
+    cloud: Cloud, state: ClusterState, catalogue: Catalogue, context: Context
+) -> tuple[ev.StepSettled, ...]:
+    """Ask the cloud what became of the calls of unknown outcome in unfinished operations."""
+    pending = state.pending()
+    if pending is None or not pending.work.unknown:
+        return ()
+    return tuple(settle(cloud, state, pending.work.unknown, catalogue.nameless, context))
+
+
+def _opening(prepared: Prepared) -> list[ev.AnyEvent]:
+    """Return the events that stand between the operation's start and its first call to the cloud."""
+    events: list[ev.AnyEvent] = [*prepared.settled, *prepared.intents]
     if prepared.translation is not None and prepared.spec is not None:
         events.append(
             ev.TranslationChosen(

@@ -13,6 +13,7 @@ from ..errors import CloudError, InvalidInput
 from ..journal.log import Envelope
 from ..ports import Clock
 from .planning import Step
+from .traffic import Traffic
 from .working import Crew, Threads
 
 _LONGEST_TEXT = 10_000
@@ -53,6 +54,18 @@ class Progress(Protocol):
         """Say that the operation stops after the `running` steps."""
         ...
 
+    def settling(self, count: int) -> None:
+        """Say that `count` calls of unknown outcome are looked for at the cloud, which takes a while."""
+        ...
+
+    def paused(self, error: CloudError, seconds: float) -> None:
+        """Say that no call is made for so long, by any step, and why."""
+        ...
+
+    def resumed(self) -> None:
+        """Say that the cloud answers again."""
+        ...
+
 
 class Silence:
     """Progress that nobody watches."""
@@ -81,6 +94,15 @@ class Silence:
     def interrupted(self, running: int) -> None:
         """Say nothing."""
 
+    def settling(self, count: int) -> None:
+        """Say nothing."""
+
+    def paused(self, error: CloudError, seconds: float) -> None:
+        """Say nothing."""
+
+    def resumed(self) -> None:
+        """Say nothing."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -93,19 +115,27 @@ class Pace:
     first_poll: float = 0.25
     longest_poll: float = 5.0
     deadline: float = 600.0
+    """What one step may take."""
+    timeout: float | None = None
+    """What a whole operation may take."""
     looks: int = 5
     """How often a call with an unknown outcome is looked for before it is taken to have had no effect."""
+    settled_after: float = 60.0
+    """A cloud's lists show by then what was made."""
 
     def __post_init__(self) -> None:
         if self.parallel < 1:
             raise InvalidInput("parallel", f"{self.parallel} steps at once is none at all")
+        if self.timeout is not None and self.timeout <= 0:
+            raise InvalidInput("timeout", "an operation needs some time")
 
 
 @dataclass(frozen=True)
 class Context:
     """Who acts (`actor`), why (`reason`), in which process (`holder`), with which tool version.
 
-    `crew` gives so many hands to work with at once. `alive` tells whether a holder's process runs:
+    `crew` gives so many hands to work with at once, `traffic` is what they all respect together; one
+    context is for one cloud. `alive` tells whether a holder's process runs:
     True, False, or None where that cannot be seen.
     """
 
@@ -119,6 +149,7 @@ class Context:
     progress: Progress = field(default_factory=Silence)
     pace: Pace = field(default_factory=Pace)
     crew: Callable[[int], Crew] = Threads
+    traffic: Traffic = field(default_factory=Traffic)
 
     def now(self) -> int:
         """Return the time in microseconds since 1970 UTC."""

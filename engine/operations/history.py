@@ -123,6 +123,15 @@ def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one l
             return f"{part} {name} is no longer wanted"
         case ev.ClusterRetired():
             return "the cluster is no longer wanted"
+        case ev.RetirementWithdrawn():
+            return "the cluster is wanted after all"
+        case ev.DriftPolicyDeclared(drift=rules):
+            return "drift: " + (", ".join(f"{rule.kind} {rule.policy}" for rule in rules) or "as by default")
+        case ev.LeaseRenewed():
+            return "still at work"
+        case ev.RollbackStarted(reason=reason, operations=numbers):
+            what = f"of {', '.join(f'#{number}' for number in numbers)}" if numbers else "of this operation"
+            return f"rollback {what}: {reason}" if reason else f"rollback {what}"
         case ev.OperationStarted(kind=kind, summary=summary):
             return f"{kind} {summary}".rstrip()
         case ev.PlanAccepted(steps=steps):
@@ -141,6 +150,11 @@ def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one l
             return ", ".join(f"{name} {value}" for name, value in sorted(attributes.items()))
         case ev.StepFailed(error=error, message=message):
             return f"{error}: {message}"
+        case ev.StepSettled(operation=number, step=step, key=key, found=found, note=note):
+            what = note or (f"is there as {', '.join(found)}" if found else "is not there")
+            return f"{key} of #{number} step {step} {what}"
+        case ev.DriftObserved() as event:
+            return drift_text(event)
         case ev.ResourceProvisioned(key=key, resource_id=resource_id, adopted=adopted):
             return f"{key} {'found as' if adopted else 'is'} {resource_id}"
         case ev.ResourceUpdated(key=key, changed=changed):
@@ -151,3 +165,17 @@ def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one l
             return f"{key} was {resource_id} and is not there any more"
         case ev.NameClaimed(name=name) | ev.NameReleased(name=name):
             return name
+
+
+def drift_text(event: ev.DriftObserved) -> str:
+    """Say what somebody else changed, in one line."""
+    if event.missing:
+        return f"{event.key} was {event.resource_id} and is not there any more"
+    if not event.changes:
+        return f"{event.key} is again as it was"
+    fields = ", ".join(f"{item.field} {_short(item.before)} → {_short(item.after)}" for item in event.changes)
+    return f"{event.key} was changed by somebody else: {fields}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,13 +1,15 @@
 """Recording: one operation's pen. Threads share it; the log stays in order and is never lost.
 
-The position that the operation has seen is checked at every append. When somebody else wrote in
-between (which the opening check should have made impossible), what happened at the cloud is written
-down all the same, behind their events, and `displaced` tells the executor to start nothing more.
+The position that the operation has seen is checked at every append: that is the fence behind its
+lease. When somebody else wrote in between, because the lease had run out, what happened at the cloud
+is written down all the same, behind their events, and `displaced` tells the executor to start
+nothing more.
 """
 
 from threading import Lock
 
-from ..domain.events import AnyEvent, Recorded, StepFailed, StepStarted
+from ..domain.decisions import LEASE_SECONDS
+from ..domain.events import AnyEvent, LeaseRenewed, Recorded, StepFailed, StepStarted
 from ..domain.state import ClusterState, apply_event
 from ..errors import CloudError, LogMoved
 from ..journal.log import Journal
@@ -27,9 +29,12 @@ class OperationLog:
         self._context = context
         self._lock = Lock()
         self._stream = state.cluster_id
+        self._written = context.clock.monotonic(), context.now()
 
     def append(self, *events: AnyEvent) -> list[Recorded]:
         """Append events, durable on return. What happens in a step is caused by the step's start."""
+        if not events:
+            return []
         with self._lock:
             for _ in range(_CATCH_UPS):
                 try:
@@ -44,8 +49,30 @@ class OperationLog:
                 else:
                     for item in recorded:
                         apply_event(self.state, item)
+                    self._written = self._context.clock.monotonic(), self._context.now()
                     return recorded
             raise LogMoved(self.state.position)
+
+    def renew(self) -> None:
+        """Say that the operation is still at work, if nothing else said so for a while."""
+        if not self.displaced and self._silence() > LEASE_SECONDS / 3:
+            self.append(LeaseRenewed())
+
+    def ours(self) -> bool:
+        """Whether the cluster is still this operation's: asked before every call that changes something.
+
+        After a long silence (a laptop that slept) the lease may have run out: then the log is asked,
+        by writing to it.
+        """
+        if not self.displaced and self._silence() > LEASE_SECONDS / 2:
+            self.append(LeaseRenewed())
+        return not self.displaced
+
+    def _silence(self) -> float:
+        """Return the seconds since the last event; not every clock goes on while a machine sleeps."""
+        ticks, time = self._written
+        context = self._context
+        return max(context.clock.monotonic() - ticks, (context.now() - time) / 1_000_000)
 
     def close(self, *events: AnyEvent) -> None:
         """Append the last events of a deleted cluster and give its name back."""

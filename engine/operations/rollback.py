@@ -11,12 +11,14 @@ from threading import Event as Flag
 
 from ..domain import events as ev
 from ..domain.resources import Key, Kind, Request, provider_name
+from ..domain.state import Touched, Work
 from ..errors import CloudError
 from ..ports import Cloud
 from .calling import Caller, StoppedError
 from .context import Context, legible
-from .planning import Action, Step
 from .recording import OperationLog, step_failed
+from .settling import settle
+from .steps import Action, Step
 
 
 @dataclass
@@ -28,7 +30,12 @@ class Report:
 
 
 class Rollback:
-    """Takes back one operation. `last_step` is the highest step id in use."""
+    """Takes back what the log says.
+
+    That is the open operation's own work or, with `unfinished`, what operations before it left behind.
+    It reads the log and nothing else, so that one that was interrupted is resumed by running it again.
+    `last_step` is the highest step id in use.
+    """
 
     def __init__(
         self,
@@ -37,30 +44,37 @@ class Rollback:
         context: Context,
         last_step: int,
         nameless: frozenset[Kind] = frozenset(),
+        *,
+        unfinished: bool = False,
     ) -> None:
-        self._cloud = cloud
         self._log = log
         self._context = context
         self._next = last_step
         self._stop = Flag()  # its own: the Ctrl-C that ended the operation does not stop cleaning
-        self._caller = Caller(cloud, log, context, self._stop, nameless)
+        self._caller = Caller(cloud, log, context, self._stop)
+        self._cloud = self._caller.cloud
+        self._nameless = nameless
+        self._unfinished = unfinished
         self._report = Report()
 
     def stop(self) -> None:
         """Ask to leave what is not taken back yet; it is reported. From another thread."""
         self._stop.set()
 
-    def run(self, updates: Sequence[Step], doubtful: Sequence[tuple[Step, Request]]) -> Report:
+    def run(self) -> Report:
         """Undo in-place changes, then delete what was created, newest first; confirm that it is gone."""
-        held = self._log.state.open
-        made = [] if held is None else list(held.made.items())
-        for step, request in doubtful:
-            made += self._found_after_all(step, request, {known for key, known in made if key == step.key})
-        if made or updates:
-            self._context.progress.rolling_back(len(made) + len(updates))
-        for update in reversed(updates):
-            if self._may_go_on(update.key, update.resource_id):
-                self._revert(update)
+        self._settle()
+        work = self._work()
+        updates = list(work.touched.items())
+        if work.made or updates:
+            self._context.progress.rolling_back(len(work.made) + len(updates))
+        for key, touched in reversed(updates):
+            if self._may_go_on(key, touched.resource_id):
+                self._revert(key, touched)
+        return self.remove(work.made)
+
+    def remove(self, made: Sequence[tuple[Key, str]]) -> Report:
+        """Delete resources, the last one first, and confirm that they are gone."""
         asked = [
             self._remove(key, resource_id)
             for key, resource_id in reversed(made)
@@ -71,28 +85,41 @@ class Rollback:
                 self._confirm(removal)
         return self._report
 
+    def _work(self) -> Work:
+        state = self._log.state
+        if self._unfinished:
+            work = Work() if state.unfinished is None else state.unfinished.work
+            return Work(list(work.made), dict(work.touched), dict(work.unknown))
+        return Work() if state.open is None else state.open.undone()
+
     def _may_go_on(self, key: Key, resource_id: str) -> bool:
         """Whether this change may still be taken back; report it when it may not."""
         reason = "it was stopped" if self._stop.is_set() else ""
+        if self._report.left and self._context.traffic.silent:
+            reason = f"{self._cloud.name} does not answer"
         if self._log.displaced:
             reason = "somebody else is changing the cluster"
         if reason:
             self._report.left.append(f"{key} ({resource_id}): {reason}")
         return not reason
 
-    def _found_after_all(self, step: Step, request: Request, made: set[str]) -> list[tuple[Key, str]]:
-        """Look for what a call of unknown outcome may have made; say so when nobody can tell."""
-        if step.key.kind in self._caller.nameless:
-            self._report.left.append(f"{step.key} (perhaps: {self._cloud.name} does not say which is whose)")
-            return []
+    def _settle(self) -> None:
+        """Look for what calls of unknown outcome may have made; say so when nobody can tell."""
+        unknown = self._work().unknown
+        if not unknown:
+            return
         try:
-            seen = self._caller.found_in_time(request, made)
+            settled = settle(
+                self._cloud, self._log.state, unknown, self._nameless, self._context, self._caller.sleep
+            )
         except (CloudError, StoppedError) as error:
-            self._report.left.append(legible(f"{step.key} (perhaps: {str(error) or 'it was stopped'})"))
-            return []
-        return [(step.key, item.id) for item in seen]
+            reason = str(error) or "it was stopped"
+            self._report.left += [legible(f"{step.key} (perhaps: {reason})") for step in unknown.values()]
+            return
+        self._log.append(*settled)
+        self._report.left += [f"{item.key} (perhaps: {item.note})" for item in settled if item.note]
 
-    def _step(self, action: Action, key: Key, resource_id: str) -> Step:
+    def _step(self, action: Action, key: Key, resource_id: str, touched: Touched | None = None) -> Step:
         self._next += 1
         step = Step(
             id=self._next, action=action, key=key, resource_id=resource_id, reasons=("the operation failed",)
@@ -105,6 +132,8 @@ class Rollback:
                 provider_name=provider_name(self._log.state.ref, key),
                 resource_id=resource_id,
                 compensates=True,
+                changed=() if touched is None else touched.changed,
+                before=None if touched is None else touched.before,
             )
         )
         self._context.progress.started(step)
@@ -132,35 +161,31 @@ class Rollback:
         self._report.undone += 1
         self._context.progress.done(step, 0.0)
 
-    def _revert(self, done: Step) -> None:
+    def _revert(self, key: Key, touched: Touched) -> None:
         """Give an updated resource its former fields back."""
-        step = self._step(Action.UPDATE, done.key, done.resource_id)
-        if done.before is None:
-            raise ValueError(f"step {done.id} does not know what was before it")
-        bindings = self._log.state.bindings
+        step = self._step(Action.UPDATE, key, touched.resource_id, touched)
         request = Request(
             cluster=self._log.state.ref,
-            key=done.key,
-            resource=done.before,
-            name=provider_name(self._log.state.ref, done.key),
-            ids={need: bindings[need].resource_id for need in done.needs if need in bindings},
+            key=key,
+            resource=touched.before,
+            name=provider_name(self._log.state.ref, key),
+            ids={need: binding.resource_id for need, binding in self._log.state.bindings.items()},
         )
-        changed = frozenset(change.field for change in done.changes)
         try:
             accepted = self._caller.change(
-                step, lambda: self._cloud.update(request, done.resource_id, changed)
+                step, lambda: self._cloud.update(request, touched.resource_id, frozenset(touched.changed))
             )
-            self._caller.until_ready(step, done.key.kind, accepted)
+            self._caller.until_ready(step, key.kind, accepted)
         except (CloudError, StoppedError) as error:
             self._leave(step, error)
             return
         self._log.append(
             ev.ResourceUpdated(
                 step=step.id,
-                key=done.key,
-                resource_id=done.resource_id,
-                resource=done.before,
-                changed=tuple(sorted(changed)),
+                key=key,
+                resource_id=touched.resource_id,
+                resource=touched.before,
+                changed=touched.changed,
             ),
             ev.StepSucceeded(step=step.id),
         )
@@ -168,7 +193,7 @@ class Rollback:
         self._context.progress.done(step, 0.0)
 
     def _leave(self, step: Step, error: CloudError | StoppedError) -> None:
-        reason = "it was stopped"
+        reason = "somebody else is changing the cluster" if self._log.displaced else "it was stopped"
         if isinstance(error, CloudError):
             reason = str(error)
             self._log.append(step_failed(step.id, error))

@@ -169,7 +169,10 @@ def test_a_deletion_that_fails_is_gone_on_with(desk: "Desk", ocean: "DigitalOcea
     refused = desk.run("apply web --yes")
     assert (refused.status, refused.err) == (
         1,
-        "error: web is being deleted\nhint: kubisnap delete web      to finish it\n",
+        (
+            "error: web is being deleted\nhint: kubisnap delete web      to finish it\n"
+            "hint: kubisnap apply web --abandon      to keep what is left of it\n"
+        ),
     )
     ocean.clear_faults()
     desk.ok("delete web --yes=web")

@@ -157,9 +157,11 @@ def test_ctrl_c_finishes_the_running_calls_records_and_says_how_to_go_on(
     assert process.returncode == 130
     assert out == ""
     assert told.startswith("  ^C finishing 1 running step (press Ctrl-C again to stop at once) …")
-    error, hint = err.splitlines()[-2:]
-    assert error == "error: stopped after 7 of 10 steps; recorded as #1 (unfinished)"
-    assert hint == "hint: kubisnap apply web      goes on from here"
+    assert err.splitlines()[-3:] == [
+        "error: stopped after 7 of 10 steps; recorded as #1 (unfinished)",
+        "hint: kubisnap apply web --resume      goes on from here",
+        "hint: kubisnap apply web --abandon      takes it back",
+    ]
     assert "Traceback" not in err
 
     desk.clock.sleep(60)

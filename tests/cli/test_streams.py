@@ -118,7 +118,7 @@ def test_progress_lines_are_json_from_first_to_last(desk: "Desk", ocean: "Digita
     first = lines_of(desk.ok("create web --cloud digitalocean --yes --progress jsonl").err)
     assert first[0] == {"type": "version", "version": "1.0"}
     kinds = {line["type"] for line in first}
-    assert kinds == {"version", "summary", "step_started", "step_progress", "step_done"}
+    assert kinds == {"version", "summary", "step_started", "step_progress", "step_done", "settling"}
     assert sum(line["type"] == "step_done" for line in first) == 10
 
     ocean.set_droplet_limit("first", 4)

@@ -1,7 +1,8 @@
-"""Makes log-v1.jsonl and log-v1.state.json: run it when a new kind of event joins, and never otherwise.
+"""Makes the golden logs: run it when a new kind of event joins the newest, and never otherwise.
 
 The lines were written once and stay: later versions must read them and fold them to the same state.
-When an event's schema goes up, these files stay as they are and a log-v2 joins them.
+log-v1.jsonl holds what the first version knew, log-v1.1.jsonl what joined since. When an event's
+schema goes up, these files stay as they are and a log-v2 joins them.
 
 A line is one stored event: its stream, its version, its tag, and its bytes in base64.
 """
@@ -16,6 +17,8 @@ import msgspec
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.model import (
+    DriftPolicy,
+    DriftRule,
     FirewallSpec,
     Forward,
     Image,
@@ -55,6 +58,8 @@ from kubisnap.engine.journal.codec import Codec, StoredRow
 
 LOG = Path(__file__).with_name("log-v1.jsonl")
 STATE = Path(__file__).with_name("log-v1.state.json")
+LATER_LOG = Path(__file__).with_name("log-v1.1.jsonl")
+LATER_STATE = Path(__file__).with_name("log-v1.1.state.json")
 
 CLUSTER = "000102030405460788090a0b0c0d0e0f"
 NAME = "grosse-1"
@@ -259,6 +264,73 @@ def recorded() -> list[ev.Recorded]:
     ] + [_record(CLUSTER, version, number, event) for version, (number, event) in enumerate(cluster, start=1)]
 
 
+def _unfinished() -> Iterator[ev.AnyEvent]:
+    """Yield what joined with leases, settling and drift: an operation that died, and one that goes back."""
+    server, firewall = Key(Kind.SERVER, "workers-1"), Key(Kind.FIREWALL, "nodes")
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.SCALE,
+        summary="workers 1→2",
+        holder=HOLDER,
+        tool="kubisnap 0.2.0",
+        cloud="sandbox",
+        lease_seconds=120,
+        continues=1,
+    )
+    yield ev.DriftPolicyDeclared(drift=(DriftRule(kind="firewall", policy=DriftPolicy.WARN),))
+    yield ev.ServerPoolScaled(pool="workers", before=1, count=2)
+    yield ev.DriftObserved(
+        key=firewall,
+        resource_id="id-6",
+        policy=DriftPolicy.WARN,
+        changes=(ev.DriftedField(field="rules", before="[]", after='["größe"]'),),
+    )
+    yield ev.DriftObserved(
+        key=Key(Kind.VOLUME, "data"), resource_id="id-8", policy=DriftPolicy.REVERT, missing=True
+    )
+    yield ev.PlanAccepted(steps=(ev.PlannedStep(id=1, action="create", key=server),))
+    yield ev.StepStarted(step=1, action="create", key=server, provider_name="grosse-1-workers-1-00010203")
+    yield ev.StepRetried(
+        step=1, attempt=1, error="Unavailable", message="no answer", wait_ms=900, ambiguous=True
+    )
+    yield ev.LeaseRenewed()
+    yield ev.StepStarted(
+        step=2,
+        action="update",
+        key=firewall,
+        resource_id="id-6",
+        changed=("rules",),
+        before=Firewall(role=Role.WORKER, rules=(_RULE,)),
+    )
+    yield ev.OperationFinished(outcome=ev.Outcome.INTERRUPTED, error="process 4242 ended")
+
+
+def _abandon() -> Iterator[ev.AnyEvent]:
+    server = Key(Kind.SERVER, "workers-1")
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.ABANDON,
+        summary="#2",
+        holder=HOLDER,
+        tool="kubisnap 0.2.0",
+        lease_seconds=120,
+        continues=2,
+    )
+    yield ev.StepSettled(operation=2, step=1, key=server, found=("srv-1",))
+    yield ev.StepSettled(
+        operation=2, step=9, key=Key(Kind.RESERVED_IP, "entry"), note="it cannot be told which is whose"
+    )
+    yield ev.RetirementWithdrawn()
+    yield ev.RollbackStarted(reason="not today", operations=(2,))
+
+
+def recorded_later() -> list[ev.Recorded]:
+    """Return every event of the second golden log: one cluster's, new kinds and new fields."""
+    operations = [list(_create()), list(_unfinished()), list(_abandon())]
+    events = [(number, event) for number, part in enumerate(operations, start=1) for event in part]
+    return [
+        _record(CLUSTER, version, number, event) for version, (number, event) in enumerate(events, start=1)
+    ]
+
+
 def _record(stream: str, version: int, operation: int, event: ev.AnyEvent) -> ev.Recorded:
     return ev.Recorded(
         stream=stream,
@@ -295,21 +367,36 @@ def read(text: str) -> list[tuple[str, StoredRow]]:
 def state_text(state: ClusterState) -> str:
     """Return a state as JSON for people, always in one order."""
     values: dict[str, Any] = {
-        name: value for name, value in vars(state).items() if name not in {"bindings", "open"}
+        name: value
+        for name, value in vars(state).items()
+        if name not in {"bindings", "open", "strays", "drifted", "unfinished"}
     }
     values["bindings"] = {str(key): binding for key, binding in state.bindings.items()}
+    values["drifted"] = {str(key): event for key, event in state.drifted.items()}
+    pending = state.pending()
+    if pending is not None:
+        work = pending.work
+        values["pending"] = {
+            "numbers": pending.numbers,
+            "rolling_back": pending.rolling_back,
+            "made": [(str(key), found) for key, found in work.made],
+            "touched": {str(key): touched for key, touched in work.touched.items()},
+            "unknown": {
+                f"#{number}/{step}": str(work.unknown[number, step].key) for number, step in work.unknown
+            },
+        }
     held = state.open
-    values["open"] = None if held is None else {**vars(held), "steps": {}, "made": {}}
+    values["open"] = (
+        None if held is None else {**vars(held), "steps": {}, "work": {}, "before": {}, "made": {}}
+    )
     plain = msgspec.to_builtins(values)
     return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write both files."""
-    events = recorded()
-    LOG.write_text(lines(events), encoding="utf-8")
-    cluster = [item for item in events if item.stream == CLUSTER]
-    STATE.write_text(state_text(fold(cluster)), encoding="utf-8")
+    """Write the newest files; the older ones are frozen."""
+    LATER_LOG.write_text(lines(recorded_later()), encoding="utf-8")
+    LATER_STATE.write_text(state_text(fold(recorded_later())), encoding="utf-8")
 
 
 if __name__ == "__main__":

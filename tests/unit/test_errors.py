@@ -8,7 +8,14 @@ from typing import Any, get_type_hints
 import pytest
 
 from kubisnap.engine import errors
-from kubisnap.engine.errors import KubisnapError, OperationFailed, RateLimited, Unavailable, facts_of
+from kubisnap.engine.errors import (
+    CloudError,
+    KubisnapError,
+    OperationFailed,
+    RateLimited,
+    Unavailable,
+    facts_of,
+)
 
 
 def tree_of(text: str) -> dict[str, str]:
@@ -41,6 +48,7 @@ def example(cls: type[KubisnapError]) -> KubisnapError:
         int | None: None,
         tuple[str, ...]: ("a", "b"),
         KubisnapError: Unavailable("acme", "no answer", 503),
+        CloudError: Unavailable("acme", "no answer", 503),
         bool: True,
     }
     if not dataclasses.is_dataclass(cls):

@@ -8,6 +8,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.decisions import (
+    LEASE_SECONDS,
     SILENT_LEASE_SECONDS,
     amend,
     declare,
@@ -175,23 +176,39 @@ def test_nobody_holds_a_cluster_on_which_nothing_runs(state: ClusterState) -> No
     refuse_if_held(state, now=NOW, holder_alive=None)
 
 
-@pytest.mark.parametrize("silence", [0, SILENT_LEASE_SECONDS, 10 * SILENT_LEASE_SECONDS])
-def test_a_living_holder_keeps_the_cluster_however_long_it_takes(held: ClusterState, silence: int) -> None:
-    with pytest.raises(Locked) as caught:
-        refuse_if_held(held, now=later(held, silence), holder_alive=True)
-    assert caught.value.free_at == "as soon as it ends"
-    assert str(caught.value).startswith(
-        "web is being changed by ada: #2 apply, process 7 on laptop, since 2023-11-14T"
-    )
+def leased(state: ClusterState, seconds: int) -> ClusterState:
+    assert state.open is not None
+    state.open.lease_seconds = seconds
+    return state
 
 
-@pytest.mark.parametrize("silence", [0, SILENT_LEASE_SECONDS])
+@pytest.mark.parametrize("alive", [True, None])
+def test_a_holder_keeps_the_cluster_until_its_lease_ends(held: ClusterState, *, alive: bool | None) -> None:
+    leased(held, LEASE_SECONDS)
+    for silence in (0, LEASE_SECONDS - 1):
+        with pytest.raises(Locked) as caught:
+            refuse_if_held(held, now=later(held, silence), holder_alive=alive)
+        assert caught.value.expires == timestamp(later(held, LEASE_SECONDS))
+        assert str(caught.value).startswith(
+            "web is being changed by ada: #2 apply, process 7 on laptop, since 2023-11-14T"
+        )
+        assert "kubisnap log web" in caught.value.hint
+
+
+@pytest.mark.parametrize("alive", [True, None])
+def test_a_lease_that_ended_protects_nobody(held: ClusterState, *, alive: bool | None) -> None:
+    """A process of that number may be there and be somebody else's, or asleep: the fence stops it then."""
+    refuse_if_held(leased(held, LEASE_SECONDS), now=later(held, LEASE_SECONDS), holder_alive=alive)
+
+
+@pytest.mark.parametrize("silence", [0, LEASE_SECONDS])
 def test_a_dead_holder_lets_go_at_once(held: ClusterState, silence: int) -> None:
-    refuse_if_held(held, now=later(held, silence), holder_alive=False)
+    refuse_if_held(leased(held, LEASE_SECONDS), now=later(held, silence), holder_alive=False)
 
 
-def test_a_holder_that_nobody_can_see_lets_go_after_a_long_silence(held: ClusterState) -> None:
+def test_an_operation_of_a_version_without_leases_lets_go_after_a_long_silence(held: ClusterState) -> None:
+    leased(held, 0)
     with pytest.raises(Locked) as caught:
         refuse_if_held(held, now=later(held, SILENT_LEASE_SECONDS) - 1, holder_alive=None)
-    assert caught.value.free_at == f"from {timestamp(later(held, SILENT_LEASE_SECONDS))} on"
+    assert caught.value.expires == timestamp(later(held, SILENT_LEASE_SECONDS))
     refuse_if_held(held, now=later(held, SILENT_LEASE_SECONDS), holder_alive=None)

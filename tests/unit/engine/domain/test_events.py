@@ -9,9 +9,10 @@ from tests.property.strategies import recorded
 TAGS = """
 ClusterDeclared KubernetesVersionDeclared NetworkDeclared SshKeyDeclared FirewallDeclared ServerPoolDeclared
 ServerPoolScaled LoadBalancerDeclared VolumeDeclared ReservedIpDeclared PartWithdrawn ClusterRetired
-OperationStarted PlanAccepted OperationFinished SnapshotCaptured
-TranslationChosen StepStarted StepRetried StepSucceeded StepFailed ResourceProvisioned ResourceUpdated
-ResourceDestroyed ResourceLost
+RetirementWithdrawn DriftPolicyDeclared
+OperationStarted LeaseRenewed RollbackStarted PlanAccepted OperationFinished SnapshotCaptured
+TranslationChosen StepStarted StepRetried StepSettled StepSucceeded StepFailed
+ResourceProvisioned ResourceUpdated ResourceDestroyed ResourceLost DriftObserved
 NameClaimed NameReleased
 """.split()  # noqa: SIM905 - a table of words
 

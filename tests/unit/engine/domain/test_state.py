@@ -170,7 +170,7 @@ def test_an_open_operation_remembers_what_it_made_and_nothing_that_was_there_bef
     )
 
     assert state.open is not None
-    assert state.open.made == {KEY: "srv-1"}
+    assert state.open.work.made == [(KEY, "srv-1")]
     assert not state.bindings[key].owned
 
 
@@ -178,7 +178,7 @@ def test_what_an_operation_made_and_removed_again_is_not_its_to_roll_back() -> N
     state = after(begun(), provisioned(), ev.ResourceDestroyed(step=2, key=KEY, resource_id="srv-1"))
 
     assert state.open is not None
-    assert state.open.made == {}
+    assert state.open.work.made == []
 
 
 def test_a_step_is_open_until_its_outcome_is_known() -> None:

@@ -15,13 +15,16 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key, Kind
 from kubisnap.engine.errors import MalformedEvent, UnknownEvent
 from kubisnap.engine.journal.codec import MAX_EVENT_BYTES, UPCASTERS, Codec, Payload, StoredRow
-from tests.golden.make_log import recorded
+from tests.golden.make_log import recorded, recorded_later
 
 FROZEN = {
     "ClusterDeclared": 1,
     "ClusterRetired": 1,
+    "DriftObserved": 1,
+    "DriftPolicyDeclared": 1,
     "FirewallDeclared": 1,
     "KubernetesVersionDeclared": 1,
+    "LeaseRenewed": 1,
     "LoadBalancerDeclared": 1,
     "NameClaimed": 1,
     "NameReleased": 1,
@@ -35,12 +38,15 @@ FROZEN = {
     "ResourceLost": 1,
     "ResourceProvisioned": 1,
     "ResourceUpdated": 1,
+    "RetirementWithdrawn": 1,
+    "RollbackStarted": 1,
     "ServerPoolDeclared": 1,
     "ServerPoolScaled": 1,
     "SnapshotCaptured": 1,
     "SshKeyDeclared": 1,
     "StepFailed": 1,
     "StepRetried": 1,
+    "StepSettled": 1,
     "StepStarted": 1,
     "StepSucceeded": 1,
     "TranslationChosen": 1,
@@ -48,7 +54,7 @@ FROZEN = {
 }
 """Every tag that is in somebody's log, and its schema. A new one joins; none ever leaves or is renamed."""
 
-EXAMPLES = recorded()
+EXAMPLES = [*recorded(), *recorded_later()]
 FAILED = ev.StepFailed(step=1, error="Rejected", message="no")
 
 

@@ -1,16 +1,27 @@
 """The frozen log of schema 1: still read, still folded to the same state, still written the same."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.state import fold
 from kubisnap.engine.journal.codec import Codec
 from tests.golden import make_log
 
+LOGS = [
+    (make_log.LOG, make_log.STATE, make_log.recorded),
+    (make_log.LATER_LOG, make_log.LATER_STATE, make_log.recorded_later),
+]
+each_log = pytest.mark.parametrize(("log", "state", "written"), LOGS, ids=["1", "1.1"])
+Written = Callable[[], list[ev.Recorded]]
 
-def decoded() -> list[ev.Recorded]:
-    rows = make_log.read(make_log.LOG.read_text(encoding="utf-8"))
+
+def decoded(log: Path) -> list[ev.Recorded]:
+    rows = make_log.read(log.read_text(encoding="utf-8"))
     return [Codec().decode(stream, row) for stream, row in rows]
 
 
@@ -23,23 +34,28 @@ def contains(now: Any, frozen: Any) -> bool:
     return bool(now == frozen)
 
 
-def test_the_frozen_log_holds_every_kind_of_event() -> None:
-    assert {type(item.event) for item in decoded()} == set(ev.all_event_types())
+def test_the_frozen_logs_hold_every_kind_of_event() -> None:
+    assert {type(item.event) for log, _, _ in LOGS for item in decoded(log)} == set(ev.all_event_types())
 
 
-def test_the_frozen_log_says_what_was_written() -> None:
-    assert decoded() == make_log.recorded()
+@each_log
+def test_a_frozen_log_says_what_was_written(log: Path, state: Path, written: Written) -> None:
+    assert state.exists()
+    assert decoded(log) == written()
 
 
-def test_the_frozen_log_folds_to_the_frozen_state() -> None:
-    state = fold(item for item in decoded() if item.stream == make_log.CLUSTER)
-    frozen = json.loads(make_log.STATE.read_text(encoding="utf-8"))
-    now = json.loads(make_log.state_text(state))
+@each_log
+def test_a_frozen_log_folds_to_the_frozen_state(log: Path, state: Path, written: Written) -> None:
+    folded = fold(item for item in decoded(log) if item.stream == make_log.CLUSTER)
+    frozen = json.loads(state.read_text(encoding="utf-8"))
+    now = json.loads(make_log.state_text(folded))
     assert contains(now, frozen)
     assert now["bindings"].keys() == frozen["bindings"].keys()
-    assert state.spec().name == make_log.NAME
+    assert folded == fold(item for item in written() if item.stream == make_log.CLUSTER)
 
 
-def test_the_script_writes_the_same_bytes_today() -> None:
+@each_log
+def test_the_script_writes_the_same_bytes_today(log: Path, state: Path, written: Written) -> None:
     """Holds while every event is in schema 1; when one moves on, compare with the newest log instead."""
-    assert make_log.lines(make_log.recorded()) == make_log.LOG.read_text(encoding="utf-8")
+    assert state.exists()
+    assert make_log.lines(written()) == log.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import ClusterRef, Key, Kind, Request, Status, provider_name
 from kubisnap.engine.errors import (
     CloudError,
+    CloudSilent,
     Conflict,
     Denied,
     QuotaExceeded,
@@ -139,9 +140,11 @@ def test_a_limit_without_a_time_is_waited_out_like_a_failure(world: World) -> No
 def test_a_time_beyond_the_deadline_is_not_waited_for(world: World) -> None:
     world.cloud.on("create", Kind.NETWORK, before=RateLimited("sandbox", "slow", 429, retry_after=3600.0))
     before = world.clock.now()
-    failed = world.failing(lambda: world.create(spec(rich=False)))
-    assert isinstance(failed.cause, RateLimited)
+    with pytest.raises(CloudSilent) as caught:  # nothing could be taken back either
+        world.create(spec(rich=False))
+    assert isinstance(caught.value.cause, RateLimited)
     assert world.clock.now() - before < 10
+    assert world.last_outcome().outcome is ev.Outcome.INTERRUPTED
 
 
 @pytest.mark.parametrize("nonsense", [-5.0, math.nan, 0.0, -math.inf])

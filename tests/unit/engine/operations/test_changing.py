@@ -18,6 +18,7 @@ from kubisnap.engine.errors import (
     Locked,
     LogMoved,
     Refused,
+    Rejected,
     Unavailable,
     WrongAccount,
 )
@@ -112,7 +113,7 @@ def test_deleting_leaves_the_account_as_it_was_and_frees_the_name(world: World) 
 
 
 def test_a_cluster_that_could_not_be_begun_can_be_deleted(world: World) -> None:
-    world.cloud.on("create", before=Unavailable("sandbox", "no answer"), times=10_000)
+    world.cloud.on("create", before=Rejected("sandbox", "no", 422), times=10_000)
     world.failing(world.create)
     world.mend()
     before = world.dump()
@@ -303,7 +304,8 @@ def hold(world: World) -> None:
     ("alive", "silent", "free"),
     [
         (True, 0.0, False),
-        (True, 600 * MINUTE, False),
+        (True, 14.9 * MINUTE, False),
+        (True, 15 * MINUTE, True),
         (False, 0.0, True),
         (None, 0.0, False),
         (None, 14.9 * MINUTE, False),
@@ -388,7 +390,7 @@ def test_what_a_list_does_not_show_yet_is_asked_for_by_id(new_world: Callable[..
     world.sandbox.inject(Faults(list_lag=3600.0))
     world.create()
     assert world.sandbox.observe_all(world.state().ref) == []
-    seen = observe(world.cloud, world.state())
+    seen = observe(world.cloud, world.state(), world.context())
     assert {item.key for item in seen.known} == world.state().bindings.keys()
     assert seen.lost == ()
     assert world.prepare_apply().empty
@@ -403,7 +405,7 @@ def test_what_is_being_removed_counts_as_lost(new_world: Callable[..., World]) -
     shown = world.sandbox.observe(Kind.SERVER, server)
     assert shown is not None
     assert shown.status is Status.DELETING
-    assert (lost, server) in observe(world.cloud, world.state()).lost
+    assert (lost, server) in observe(world.cloud, world.state(), world.context()).lost
     world.apply()
     world.assert_converged()
 
@@ -432,6 +434,6 @@ def test_observing_fails_rather_than_to_return_a_part(world: World) -> None:
         world.prepare_apply()
 
 
-def test_an_undeclared_cluster_has_nothing() -> None:
+def test_an_undeclared_cluster_has_nothing(world: World) -> None:
     nobody: Any = None  # nothing is asked of it
-    assert observe(nobody, ClusterState()).known == ()
+    assert observe(nobody, ClusterState(), world.context()).known == ()

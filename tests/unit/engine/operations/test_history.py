@@ -6,7 +6,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.decisions import declare
-from kubisnap.engine.domain.model import NetworkSpec, Placement, SshKeySpec
+from kubisnap.engine.domain.model import DriftPolicy, DriftRule, NetworkSpec, Placement, SshKeySpec
 from kubisnap.engine.domain.resources import Key, Kind, Tag
 from kubisnap.engine.operations.history import describe, operations
 from tests.property.strategies import recorded
@@ -28,6 +28,10 @@ def provisioned(*, adopted: bool = False) -> ev.ResourceProvisioned:
         resource=Tag(),
         adopted=adopted,
     )
+
+
+def drifted(**rest: Any) -> ev.DriftObserved:
+    return ev.DriftObserved(key=TAG, resource_id="t-1", policy=DriftPolicy.WARN, **rest)
 
 
 CREATE: list[Any] = [
@@ -100,7 +104,28 @@ LINES: list[tuple[Any, str]] = [
     (ev.ReservedIpDeclared(reserved_ip=SPEC.reserved_ips[0]), "reserved address api"),
     (ev.PartWithdrawn(part=ev.Part.VOLUME, name="data"), "volume data is no longer wanted"),
     (ev.ClusterRetired(), "the cluster is no longer wanted"),
+    (ev.RetirementWithdrawn(), "the cluster is wanted after all"),
+    (
+        ev.DriftPolicyDeclared(drift=(DriftRule(kind="server", policy=DriftPolicy.WARN),)),
+        "drift: server warn",
+    ),
+    (ev.DriftPolicyDeclared(drift=()), "drift: as by default"),
     (CREATE[0], "create web"),
+    (ev.LeaseRenewed(), "still at work"),
+    (ev.RollbackStarted(reason="no room"), "rollback of this operation: no room"),
+    (ev.RollbackStarted(reason="", operations=(2, 3)), "rollback of #2, #3"),
+    (
+        ev.StepSettled(operation=2, step=1, key=TAG, found=("t-1",)),
+        "tag/cluster of #2 step 1 is there as t-1",
+    ),
+    (ev.StepSettled(operation=2, step=1, key=TAG), "tag/cluster of #2 step 1 is not there"),
+    (ev.StepSettled(operation=2, step=1, key=TAG, note="who knows"), "tag/cluster of #2 step 1 who knows"),
+    (drifted(missing=True), "tag/cluster was t-1 and is not there any more"),
+    (drifted(), "tag/cluster is again as it was"),
+    (
+        drifted(changes=(ev.DriftedField(field="role", before='"worker"', after="x" * 99),)),
+        f'tag/cluster was changed by somebody else: role "worker" → {"x" * 57}...',
+    ),
     (ev.PlanAccepted(steps=(ev.PlannedStep(id=1, action="create", key=TAG),)), "1 steps"),
     (CREATE[-1], "partial: no room"),
     (ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED), "succeeded"),
