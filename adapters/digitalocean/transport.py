@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -194,7 +195,20 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         raise Rejected(CLOUD, "the request holds text that is not Unicode") from error
 
 
+_learning = Lock()
+_learned: set[object] = set()
+
+
+def _learn(into: object) -> None:
+    """Let msgspec learn a type in one thread: two that meet at its first use crash the process (0.22)."""
+    if into not in _learned:
+        with _learning:
+            msgspec.json.Decoder(into)
+            _learned.add(into)
+
+
 def _converted(data: object, into: type[T], *, write: bool) -> T:
+    _learn(into)
     try:
         return msgspec.convert(data, into)
     except msgspec.ValidationError as error:

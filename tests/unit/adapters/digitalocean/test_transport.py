@@ -723,3 +723,33 @@ def test_a_closed_transport_says_so(server: "ScriptedServer", transport: Transpo
 
 def test_the_agent_names_versions() -> None:
     assert re.fullmatch(r"kubisnap python-digitalocean/1\.17\.0 requests/[0-9.]+", module._AGENT)
+
+
+_TOGETHER = """
+import sys, threading, types
+import msgspec
+from kubisnap.adapters.digitalocean import transport
+
+sys.setswitchinterval(1e-6)
+parts = "".join(f"class Part{n}(msgspec.Struct):\\n    value: 'int | None' = None\\n" for n in range(20))
+whole = "class Whole(msgspec.Struct):\\n" + "".join(f"    f{n}: 'Part{n} | None' = None\\n" for n in range(20))
+for _ in range(300):
+    shapes = sys.modules["shapes"] = types.ModuleType("shapes")
+    shapes.msgspec = msgspec
+    exec(parts + whole, vars(shapes))
+    start = threading.Barrier(4)
+
+    def convert():
+        start.wait()
+        transport._converted({"f3": {"value": 1}}, shapes.Whole, write=False)
+
+    threads = [threading.Thread(target=convert) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+"""
+
+
+def test_answers_of_a_kind_never_seen_before_may_come_to_several_threads_at_once() -> None:
+    """Two threads that meet at msgspec's first use of a type end the process with a segmentation fault."""
+    done = subprocess.run([sys.executable, "-c", _TOGETHER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
