@@ -13,6 +13,7 @@ from ...engine.domain.resources import Server
 from ...engine.operations.changing import Prepared
 from ...engine.operations.cost import Cost, resource_cost
 from ...engine.operations.planning import Action, Change, Step, fields_of
+from .drift import drift_document, drift_lines
 from .style import counted, paint, printable, table
 
 _SIGNS = {
@@ -46,12 +47,20 @@ def plan_text(prepared: Prepared, *, color: bool) -> str:
         return f"{headline(prepared)}\n\nnothing to do: what is declared is there."
     lines = [paint(headline(prepared), "bold", on=color), ""]
     lines += _translation(prepared)
-    lines += [f"  ! {key} ({item}) is not at the cloud any more" for key, item in prepared.lost]
+    lines += drift_lines(prepared, color=color)
+    drifted = {drift.key for drift in prepared.drift}
+    lines += [
+        f"  ! {key} ({item}) is not at the cloud any more"
+        for key, item in prepared.lost
+        if key not in drifted
+    ]
     lines += list(_steps(prepared, color=color))
     if prepared.translation is None:
         lines += [f"  ! {printable(item)}" for item in prepared.lacking]
     lines += [f"  note: {note} differ; this concerns new ones only" for note in prepared.plan.notes]
-    if prepared.plan.empty and not prepared.lost:
+    if prepared.idle:
+        lines.append("  nothing to change; the drift is recorded")
+    elif prepared.plan.empty and not prepared.lost:
         gone = "nothing of it is left at the cloud; its name becomes free"
         same = "nothing to change at the cloud; the new intent is recorded"
         lines.append(f"  {gone if prepared.spec is None else same}")
@@ -208,6 +217,7 @@ def plan_document(prepared: Prepared) -> dict[str, Any]:
         "steps": [_step_document(step, prepared) for step in prepared.plan.steps],
         "notes": [*prepared.plan.notes, *prepared.lacking],
         "lost": [{"resource": str(key), "id": item} for key, item in prepared.lost],
+        "drift": [drift_document(drift) for drift in prepared.drift],
         "translation": None
         if prepared.translation is None
         else {

@@ -13,7 +13,7 @@ import msgspec
 import yaml
 
 from ..errors import InvalidInput
-from .model import ClusterSpec
+from .model import ClusterSpec, DriftPolicy
 from .validation import Problem, problems, split_message
 
 MAX_BYTES = 1024 * 1024
@@ -175,7 +175,18 @@ class _Reader:
                     convert(f"{field}[{i}]", dict(item)) if isinstance(item, dict) else item
                     for i, item in enumerate(out[field])
                 ]
+        if "drift" in out:
+            out["drift"] = self._drift(out["drift"])
         return out
+
+    def _drift(self, raw: Any) -> list[dict[str, Any]]:
+        """Return ``{firewall: revert}`` as rules."""
+        if not isinstance(raw, dict):
+            raise self._wrong("drift", "write a policy for each kind, such as firewall: revert")
+        for kind, policy in raw.items():
+            if policy not in set(DriftPolicy):
+                raise self._wrong(f"drift.{kind}", f"{policy!r} is not one of {', '.join(DriftPolicy)}")
+        return [{"kind": kind, "policy": policy} for kind, policy in raw.items()]
 
     def _ssh_key(self, path: str, raw: dict[str, Any]) -> dict[str, Any]:
         if "file" in raw:

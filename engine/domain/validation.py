@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import InvalidInput
 from .model import ClusterSpec, FirewallSpec, PoolSpec, Protocol, Role, Rule
+from .resources import Kind
 
 CLUSTER_NAME_LENGTH = 30
 PART_NAME_LENGTH = 20
@@ -87,6 +88,18 @@ def problems(spec: ClusterSpec) -> Iterator[Problem]:
     for index, firewall in enumerate(spec.firewalls):
         yield from _firewall(f"firewalls[{index}]", firewall)
     yield from _edges(spec)
+    yield from _drift(spec)
+
+
+def _drift(spec: ClusterSpec) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for rule in spec.drift:
+        field = f"drift.{rule.kind}"
+        if rule.kind not in set(Kind):
+            yield Problem(field, f"is no kind of resource; kinds: {', '.join(Kind)}")
+        if rule.kind in seen:
+            yield Problem(field, "is there twice")
+        seen.add(rule.kind)
 
 
 def split_message(error: msgspec.ValidationError) -> Problem:

@@ -19,10 +19,12 @@ from ..domain.validation import validate
 from ..errors import AlreadyExists, BudgetExceeded, LogMoved, WrongAccount
 from ..journal.log import Journal
 from ..ports import Account, Cloud
+from .adopting import adopt
 from .blueprint import blueprint
 from .calling import reading, regulated
 from .context import Context
 from .cost import Cost, cluster_cost, resource_cost
+from .drift import Drift, caught_up, find_drift, news, plan_around
 from .execution import Executor, Result
 from .observing import Observation, observe
 from .planning import Plan, plan
@@ -35,7 +37,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A change, ready to be looked at. `spec` is what will be declared; None when it goes away.
 
     `present` is what was at the cloud, by kind and id; `lost` is gone from there, `lacking` is what the
-    cloud has nothing for. `settled` says what became of calls of unknown outcome.
+    cloud has nothing for. `settled` says what became of calls of unknown outcome. `drift` is what somebody
+    else changed, `news` what the log does not say of it yet.
     `position` is where the log stood; a change is carried out once, and from there only.
     """
 
@@ -50,6 +53,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     present: frozenset[tuple[Kind, str]] = frozenset()
     settled: tuple[ev.StepSettled, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    news: tuple[ev.DriftObserved | ev.ResourceUpdated, ...] = ()
     lost: tuple[tuple[Key, str], ...] = ()
     lacking: tuple[str, ...] = ()
     translation: Translation | None = None
@@ -59,7 +64,13 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def empty(self) -> bool:
         """Whether nothing would change, neither in the log nor at the cloud."""
-        unfinished = self.spec is None and not self.state.gone  # the name is still to be given back
+        return self.idle and not self.news
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing would change but what the log says of drift."""
+        # the name of a deleted cluster is still to be given back, a dead process's operation to be ended
+        unfinished = (self.spec is None and not self.state.gone) or self.state.pending() is not None
         return self.plan.empty and not self.intents and not self.lost and not unfinished
 
     @property
@@ -123,9 +134,14 @@ def prepare_change(
     if spec is not None:
         validate(spec)
         wanted = complete(inherit(spec, declared), catalogue, declared=declared)
-    intents = decisions.amend(state, wanted)
+    decisions.amend(state, wanted)  # what is refused is refused before anything is asked
     settled = settle_pending(cloud, state, catalogue, context)
     seen = observe(cloud, state, context)
+    drifts = find_drift(state, seen, blueprint(wanted, catalogue), wanted.drift)
+    wanted, drifts = adopt(wanted, declared, drifts)
+    desired = blueprint(wanted, catalogue)
+    steps, drifts = plan_around(desired, seen.known, drifts, state)
+    stays_gone = {drift.key for drift in drifts if drift.missing and drift.stays}
     return Prepared(
         state=state,
         position=state.position,
@@ -134,11 +150,13 @@ def prepare_change(
         account=account,
         catalogue=catalogue,
         spec=wanted,
-        intents=tuple(intents),
-        plan=plan(blueprint(wanted, catalogue), seen.known),
+        intents=tuple(decisions.amend(state, wanted)),
+        plan=steps,
         present=seen.present,
         settled=settled,
-        lost=seen.lost,
+        drift=tuple(drifts),
+        news=(*news(state, drifts), *caught_up(desired, seen.known, state)),
+        lost=tuple(item for item in seen.lost if item[0] not in stays_gone),
         lacking=tuple(lacking(wanted, catalogue)),
         cost_before=_cost_now(seen, catalogue),
         cost_after=cluster_cost(wanted, catalogue),
@@ -253,7 +271,7 @@ def settle_pending(
 
 def _opening(prepared: Prepared) -> list[ev.AnyEvent]:
     """Return the events that stand between the operation's start and its first call to the cloud."""
-    events: list[ev.AnyEvent] = [*prepared.settled, *prepared.intents]
+    events: list[ev.AnyEvent] = [*prepared.settled, *prepared.news, *prepared.intents]
     if prepared.translation is not None and prepared.spec is not None:
         events.append(
             ev.TranslationChosen(

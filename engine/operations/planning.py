@@ -35,6 +35,7 @@ from .steps import (
     Plan,
     Step,
     fields_of,
+    in_tuples,
 )
 
 __all__ = [
@@ -169,7 +170,7 @@ class _Planner:
                 continue
             if field not in seen and field not in recorded:
                 continue  # nobody can say; adopting it records what is wanted
-            before = _in_tuples(seen.get(field, recorded.get(field)))
+            before = in_tuples(seen.get(field, recorded.get(field)))
             if before != after:
                 changes.append(Change(field=field, before=before, after=after))
         return changes
@@ -332,15 +333,6 @@ def _deletion_order() -> list[Kind]:
 
 def _last_seen(item: Known, field: str) -> Any:
     return item.observed.properties.get(field, getattr(item.recorded, field, None))
-
-
-def _in_tuples(value: Any) -> Any:
-    """Return lists as the tuples that specs hold; an adapter may have read its properties from JSON."""
-    if isinstance(value, list | tuple):
-        return tuple(_in_tuples(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _in_tuples(item) for key, item in value.items()}
-    return value
 
 
 def _descending(name: str) -> tuple[str, int]:

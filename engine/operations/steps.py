@@ -103,3 +103,12 @@ REFERENCES: Mapping[str, Kind] = {
 def fields_of(resource: Resource) -> dict[str, Any]:
     """Return all fields of a resource in builtin form, defaults included."""
     return {name: msgspec.to_builtins(getattr(resource, name)) for name in resource.__struct_fields__}
+
+
+def in_tuples(value: Any) -> Any:
+    """Return lists as the tuples that specs hold; an adapter may have read its properties from JSON."""
+    if isinstance(value, list | tuple):
+        return tuple(in_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: in_tuples(item) for key, item in value.items()}
+    return value

@@ -12,6 +12,8 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.decisions import declare
 from kubisnap.engine.domain.model import (
     ClusterSpec,
+    DriftPolicy,
+    DriftRule,
     FirewallSpec,
     Forward,
     ForwardProtocol,
@@ -29,6 +31,7 @@ from kubisnap.engine.domain.model import (
     TaintEffect,
     VolumeSpec,
 )
+from kubisnap.engine.domain.resources import Kind
 from kubisnap.engine.domain.state import ClusterState, fold
 
 CLUSTER_ID = "7f3a9c21" * 4
@@ -149,6 +152,17 @@ def specs(draw: st.DrawFn, name: str = "web") -> ClusterSpec:
                     lambda points: ReservedIpSpec(name=part, server=next(free, "") if points else "")
                 ),
             )
+        ),
+        drift=draw(
+            st.lists(
+                st.builds(
+                    DriftRule,
+                    kind=st.sampled_from([kind.value for kind in Kind]),
+                    policy=st.sampled_from(DriftPolicy),
+                ),
+                max_size=3,
+                unique_by=lambda rule: rule.kind,
+            ).map(lambda rules: tuple(sorted(rules, key=lambda rule: rule.kind)))
         ),
     )
 

@@ -61,7 +61,8 @@ def dumped(spec: ClusterSpec) -> dict[str, Any]:
     placement = content.pop("placement")
     # a file names a region or a place; coordinates are what a catalogue adds
     assert (placement.pop("latitude"), placement.pop("longitude")) == (None, None)
-    return {**placement, **content}
+    drift = {rule["kind"]: rule["policy"] for rule in content.pop("drift")}
+    return {**placement, **content, "drift": drift}
 
 
 def tried(text: str) -> None:

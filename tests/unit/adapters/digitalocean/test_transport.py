@@ -732,7 +732,8 @@ from kubisnap.adapters.digitalocean import transport
 
 sys.setswitchinterval(1e-6)
 parts = "".join(f"class Part{n}(msgspec.Struct):\\n    value: 'int | None' = None\\n" for n in range(20))
-whole = "class Whole(msgspec.Struct):\\n" + "".join(f"    f{n}: 'Part{n} | None' = None\\n" for n in range(20))
+fields = "".join(f"    f{n}: 'Part{n} | None' = None\\n" for n in range(20))
+whole = "class Whole(msgspec.Struct):\\n" + fields
 for _ in range(300):
     shapes = sys.modules["shapes"] = types.ModuleType("shapes")
     shapes.msgspec = msgspec

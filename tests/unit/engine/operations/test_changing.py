@@ -254,7 +254,7 @@ def test_another_account_is_refused(world: World) -> None:
 
 
 def test_a_cluster_that_has_nothing_anywhere_may_change_its_account(world: World) -> None:
-    world.cloud.on("create", before=Unavailable("sandbox", "no answer"), times=10_000)
+    world.cloud.on("create", before=Rejected("sandbox", "no", 422), times=10_000)
     world.failing(world.create)
     world.mend()
     other = Sandbox(world.folder / "cloud.sqlite", account="other", clock=world.clock, latency=0.0)
