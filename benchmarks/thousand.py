@@ -45,7 +45,7 @@ from kubisnap.engine.ports import Account, Cloud
 WALL_BAR = 1.10
 CPU_BAR_MS = 5.0
 MEMORY_BAR_MIB = 300.0
-SERVERS, PARALLEL, LATENCY, RUNS = 1000, 64, 0.15, 3
+SERVERS, PARALLEL, LATENCY, RUNS = 1000, 64, 0.2, 3
 CALL_SECONDS = 0.2
 """What a call to a real cloud takes."""
 
@@ -196,20 +196,19 @@ def peak_mib() -> float:
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def figures(runs: Sequence[Run]) -> list[Figure]:
+def figures(what: str, runs: Sequence[Run]) -> list[Figure]:
     """Return the lines of the table."""
 
     def median(of: Callable[[Run], float]) -> float:
         return statistics.median(map(of, runs))
 
-    what = "create"
     return [
         Figure(f"{what}: wall time", median(lambda run: run.wall), "s"),
         Figure(f"{what}: lower bound", median(lambda run: run.bound), "s"),
         Figure(
             f"{what}: wall / bound", median(lambda run: run.wall / run.bound), "x", WALL_BAR, at_most=True
         ),
-        Figure(f"{what}: calls to the cloud per step", median(lambda run: run.calls / run.steps), ""),
+        Figure(f"{what}: calls per step", median(lambda run: run.calls / run.steps), ""),
         Figure(
             f"{what}: CPU per step", median(lambda run: run.cpu_per_step_ms), "ms", CPU_BAR_MS, at_most=True
         ),
@@ -228,7 +227,7 @@ def measure(
     )
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as alone:
         done = [alone.submit(create, servers, latency, parallel).result() for _ in range(runs)]
-    return figures(done)
+    return figures(f"{servers:,} servers", done)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """When it is worth looking again: learned from the others of a kind, never from a guess."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def looks(expect: Expectations, ready_at: float) -> list[float]:
 def test_the_first_of_a_kind_is_looked_at_after_growing_pauses_up_to_the_longest() -> None:
     expect = Expectations(FIRST, LONGEST)
     times = looks(expect, 60.0)
-    pauses = [after - before for before, after in zip(times, times[1:], strict=False)]
+    pauses = [after - before for before, after in pairwise(times)]
     assert pauses[0] == FIRST
     assert pauses == sorted(pauses)
     assert pauses[-1] == LONGEST
