@@ -1,17 +1,22 @@
 # make demo   the main job, end to end, on this machine: no account, no root, no Docker
 # make test   the whole suite        (make test ARGS="-k name" passes options to pytest)
 # make check  lint + types + import contracts + tests, as CI runs it
+# make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
+#             bench-thousand, bench-journal, bench-peer    (see benchmarks/README.md)
+# make flight create and restore over a network as on a plane   (RUNS=100)
+# make kill   the real command under kill -9 at random moments  (RUNS=200)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
 # nothing has to be done.
 
 PYTHON ?= python3
 ARGS ?=
+BENCHMARKS := startup engine thousand journal peer
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts format docs bench bench-startup clean
+.PHONY: help demo test check lint types contracts format docs bench $(BENCHMARKS:%=bench-%) flight kill clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -48,10 +53,18 @@ contracts: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: bench-startup
+bench: bench-startup bench-engine
 
-bench-startup: $(READY)
-	@$(BIN)/python benchmarks/startup.py
+$(BENCHMARKS:%=bench-%): bench-%: $(READY)
+	@$(BIN)/python -m benchmarks.$*
+
+flight: RUNS ?= 100
+flight: $(READY)
+	@$(BIN)/python -m benchmarks.flight --runs $(RUNS)
+
+kill: RUNS ?= 200
+kill: $(READY)
+	@$(BIN)/python -m tests.process.kill --runs $(RUNS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -9,6 +9,7 @@ over, and ``plan --exit-code`` finds nothing to do. Everything is drawn from `--
 """
 
 import argparse
+import itertools
 import shutil
 import statistics
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.table import Figure, show
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
 from tests.process.proxy import Blackout, Dealt, Manner, Proxy, Weather
 from tests.process.stage import TOKENS, Desk, Done, Inventory, differences, inventory
@@ -165,30 +167,31 @@ def fly_all(
     return flights
 
 
-def report(flights: Sequence[Flight], calm: Sequence[Flight]) -> bool:
-    """Print the table; return whether every run ended right."""
-    right = sum(not flight.problems for flight in flights)
+def report(flights: Sequence[Flight], calm: Sequence[Flight]) -> int:
+    """Print the table; return 1 unless every run ended right."""
     calls = [call for flight in flights for call in flight.first_calls]
     bad, good = (statistics.median(flight.seconds for flight in group) for group in (flights, calm))
-    ok = right == len(flights)
+    right = sum(not flight.problems for flight in flights)
 
-    def row(figure: str, measured: str, bar: str = "-", verdict: str = "-") -> None:
-        print(f"{figure:<46}{measured:>16}{bar:>10}  {verdict}")
+    def total(of: Callable[[Flight], float]) -> float:
+        return sum(map(of, flights))
 
-    row("figure", "measured", "bar", "ok")
-    row("runs that ended right", f"{right} of {len(flights)}", "all", "yes" if ok else "NO")
-    row("first calls that ended right", f"{sum(calls)} of {len(calls)}")
-    row("re-runs needed", str(sum(flight.reruns for flight in flights)))
-    row("most re-runs in one run", str(max(flight.reruns for flight in flights)))
-    row("plans asked for again", str(sum(flight.asked_again for flight in flights)))
-    row("create, capture, restore with faults, median", f"{bad:.1f} s")
-    row("the same without faults, median", f"{good:.1f} s")
-    row("ratio", f"{bad / good:.1f}x")
-    row("requests", str(sum(flight.dealt.exchanges for flight in flights)))
-    row("resets before the server heard", str(sum(flight.dealt.resets_before for flight in flights)))
-    row("resets after it did (lost answers)", str(sum(flight.dealt.resets_after for flight in flights)))
-    row("blackouts", str(sum(flight.dealt.blackouts for flight in flights)))
-    return ok
+    return show(
+        [
+            Figure("runs that ended right", right, "runs", bar=len(flights)),
+            Figure("changes that the first call brought about", 100 * sum(calls) / len(calls), "%"),
+            Figure("re-runs needed", total(lambda flight: flight.reruns), ""),
+            Figure("most re-runs in one run", max(flight.reruns for flight in flights), ""),
+            Figure("plans asked for again", total(lambda flight: flight.asked_again), ""),
+            Figure("create, capture, restore with faults", bad, "s"),
+            Figure("the same without faults", good, "s"),
+            Figure("with faults / without", bad / good, "x"),
+            Figure("requests", total(lambda flight: flight.dealt.exchanges), ""),
+            Figure("resets before the server heard", total(lambda flight: flight.dealt.resets_before), ""),
+            Figure("resets after it did (lost answers)", total(lambda flight: flight.dealt.resets_after), ""),
+            Figure("blackouts", total(lambda flight: flight.dealt.blackouts), ""),
+        ]
+    )
 
 
 def main() -> int:
@@ -211,22 +214,26 @@ def main() -> int:
             print("not even without faults:", *flight.problems, f"log: {flight.log}", sep="\n  ")
             return 1
 
+    done = itertools.count(1)
+
     def landed(flight: Flight) -> None:
         judge(flight, calm[0].held)
-        if given.keep:
-            print(f"seed {flight.seed}: {flight.seconds:.1f} s, {flight.reruns} re-runs, log: {flight.log}")
-        else:
-            clear(flight)
+        how = "did not end right" if flight.problems else "ended right"
+        kept = f", log: {flight.log}" if given.keep or flight.problems else ""
+        print(
+            f"{next(done)} of {given.runs}: seed {flight.seed} {how}, {flight.seconds:.1f} s, "
+            f"{flight.reruns} re-runs{kept}",
+            *flight.problems,
+            sep="\n  ",
+        )
         if flight.problems:
-            print(f"seed {flight.seed} did not end right:", *flight.problems, sep="\n  ")
-            print(f"  log: {flight.log}\n  again: python benchmarks/flight.py --runs 1 --seed {flight.seed}")
-            sys.stdout.flush()
+            print(f"  again: python -m benchmarks.flight --runs 1 --seed {flight.seed}")
+        elif not given.keep:
+            clear(flight)
+        sys.stdout.flush()
 
-    return (
-        0
-        if report(fly_all(range(given.seed, given.seed + given.runs), jobs, landed, faults=True), calm)
-        else 1
-    )
+    seeds = range(given.seed, given.seed + given.runs)
+    return report(fly_all(seeds, jobs, landed, faults=True), calm)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from kubisnap.engine.journal.log import Envelope, open_journal
 BAR_PERCENT = 50.0
 CLUSTER = "c0ffee00" * 4
 POOL, REGION, ACCOUNT = "workers", "sim-us-east", "sandbox-default"
+EVENTS = 1_000_000
 LIVE = 2000
 FOLDS = 5
 APPENDS = 15
@@ -228,7 +229,8 @@ def folding(folder: Path, count: int) -> list[Figure]:
             lambda: seconds(lambda: bare_fold(rows, prepared)),
         )
         gc.unfreeze()
-    print(f"{count:,} events, {state.operations:,} operations, {len(state.bindings):,} live resources")
+    told = f"{count:,} events, {state.operations:,} operations, {len(state.bindings):,} live resources"
+    print(told, flush=True)
     return figures("fold", count, runs)
 
 
@@ -299,14 +301,18 @@ def figures(what: str, count: int, runs: Sequence[tuple[float, ...]]) -> list[Fi
     ]
 
 
+def measure(events: int = EVENTS) -> list[Figure]:
+    """Measure both."""
+    with tempfile.TemporaryDirectory(prefix="kubisnap-journal-") as made:
+        folder = Path(made)
+        return [*folding(folder, events), *appending(folder)]
+
+
 def main() -> int:
     """Print the table; return 1 when a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000, help="the length of the log that is folded")
-    count = parser.parse_args().events
-    with tempfile.TemporaryDirectory(prefix="kubisnap-journal-") as made:
-        folder = Path(made)
-        return show([*folding(folder, count), *appending(folder)])
+    parser.add_argument("--events", type=int, default=EVENTS, help="the length of the log that is folded")
+    return show(measure(parser.parse_args().events))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from benchmarks.table import Figure, show
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
 
 PEER = "ansible==9.13.0"
@@ -31,7 +32,9 @@ FILES = Path(__file__).resolve().with_name("peer")
 STEPS = ("create", "re-apply", "destroy")
 SIDES = ("kubisnap", "ansible")
 ACCOUNT, TOKEN, CLUSTER = "bench", "simulated-token", "shop"
+RUNS = 3
 BOOT_SECONDS = 5.0
+FASTER = 1.0
 HOURLY_LIMIT = 1_000_000
 PATIENCE_SECONDS = 900
 DECLARED = {"ssh_keys": 1, "tags": 3, "vpcs": 1, "firewalls": 2, "droplets": 20}
@@ -165,7 +168,7 @@ def check(simulator: DigitalOceanSimulator, side: str, step: str, before: dict[s
         raise SystemExit(f"{side}: the re-apply changed something")
 
 
-def measure(side: str, programs: Path, boot_seconds: float) -> Run:
+def run_once(side: str, programs: Path, boot_seconds: float) -> Run:
     """Create, re-apply and destroy the cluster once, against a fresh simulator."""
     run = Run()
     with (
@@ -198,30 +201,29 @@ def warm_up(programs: Path) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def compare(runs: dict[str, list[Run]]) -> bool:
-    """Print the table; return whether every bar is met."""
-    met = []
-    print(f"{'figure':<34}{'measured':>12}{'bar':>12}  ok")
+def figures(runs: dict[str, list[Run]]) -> list[Figure]:
+    """Return the lines of the table: who is faster, by medians, and whether nobody won by doing less."""
+    lines = []
     for step in STEPS:
         ours, theirs = (statistics.median(run.seconds[step] for run in runs[side]) for side in SIDES)
-        met.append(ours < theirs)
-        ok = "yes" if met[-1] else "NO"
-        print(f"{step + ', ansible, median':<34}{theirs:>10.2f} s{'-':>12}  -")
-        print(f"{step + ', kubisnap, median':<34}{ours:>10.2f} s{f'< {theirs:.2f} s':>12}  {ok}")
-        print(f"{step + ', ansible / kubisnap':<34}{theirs / ours:>11.1f}x{'> 1.0x':>12}  {ok}")
+        lines += [
+            Figure(f"{step}: ansible", theirs, "s"),
+            Figure(f"{step}: kubisnap", ours, "s"),
+            Figure(f"{step}: ansible / kubisnap", theirs / ours, "x", FASTER),
+        ]
     writes = max(run.writes("re-apply") for run in runs["kubisnap"])
-    met.append(writes == 0)
-    print(f"{'re-apply, kubisnap, write calls':<34}{writes:>12}{'0':>12}  {'yes' if met[-1] else 'NO'}")
-    alike = all(run.outline == runs["ansible"][0].outline for side in SIDES for run in runs[side])
-    met.append(alike)
-    shown = "alike" if alike else "different"
-    print(f"{'the clusters that were made':<34}{shown:>12}{'alike':>12}  {'yes' if alike else 'NO'}")
-    return all(met)
+    wanted = runs["ansible"][0].outline
+    unlike = sum(run.outline != wanted for side in SIDES for run in runs[side])
+    return [
+        *lines,
+        Figure("re-apply: write calls of kubisnap", writes, "calls", 0, at_most=True),
+        Figure("create: clusters unlike the first", unlike, "clusters", 0, at_most=True),
+    ]
 
 
 def tell_calls(runs: dict[str, list[Run]]) -> None:
     """Print what each side sent in its last run."""
-    print(f"\n{'requests of the last run':<34}{'':>10}  by method")
+    print(f"{'requests of the last run':<34}{'':>10}  by method")
     for step in STEPS:
         for side in SIDES:
             calls = runs[side][-1].calls[step]
@@ -229,27 +231,32 @@ def tell_calls(runs: dict[str, list[Run]]) -> None:
             print(f"{step + ', ' + side:<34}{calls.total():>10}  {by_method}")
 
 
-def main() -> int:
-    """Run both, interleaved; return 1 when a bar is missed."""
-    parser = argparse.ArgumentParser(description="kubisnap and Ansible make the same cluster of 20 droplets.")
-    parser.add_argument("--runs", type=int, default=3, help="of each side (default: %(default)s)")
-    parser.add_argument(
-        "--boot-seconds", type=float, default=BOOT_SECONDS, help="of a droplet (default: %(default)s)"
-    )
-    options = parser.parse_args()
+def measure(runs: int = RUNS, boot_seconds: float = BOOT_SECONDS) -> list[Figure]:
+    """Run both, interleaved."""
     programs = peer_programs()
     warm_up(programs)
     print(
-        f"20 droplets; a droplet boots in {options.boot_seconds:g} s (a real one takes up to a minute);\n"
-        f"no list lag, no burst limit; {options.runs} runs of each side, {os.cpu_count()} cores; {PEER}\n"
+        f"20 droplets; a droplet boots in {boot_seconds:g} s (a real one takes up to a minute);\n"
+        f"no list lag, no burst limit; {runs} runs of each side, {os.cpu_count()} cores; {PEER}",
+        flush=True,
     )
-    runs: dict[str, list[Run]] = {side: [] for side in SIDES}
-    for number in range(options.runs):
+    done: dict[str, list[Run]] = {side: [] for side in SIDES}
+    for number in range(runs):
         for side in SIDES if number % 2 == 0 else SIDES[::-1]:  # neither always goes first
-            runs[side].append(measure(side, programs, options.boot_seconds))
-    met = compare(runs)
-    tell_calls(runs)
-    return 0 if met else 1
+            done[side].append(run_once(side, programs, boot_seconds))
+    tell_calls(done)
+    return figures(done)
+
+
+def main() -> int:
+    """Print the table; return 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(description="kubisnap and Ansible make the same cluster of 20 droplets.")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each side (default: %(default)s)")
+    parser.add_argument(
+        "--boot-seconds", type=float, default=BOOT_SECONDS, help="of a droplet (default: %(default)s)"
+    )
+    given = parser.parse_args()
+    return show(measure(given.runs, given.boot_seconds))
 
 
 if __name__ == "__main__":

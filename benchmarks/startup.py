@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from benchmarks.table import Figure, interleaved, median_ratio, show
+
 RUNS = 15
 BAR = 10.0
 
@@ -25,17 +27,14 @@ def main() -> int:
     program = [sys.executable, "-m", "kubisnap", "--help"]
     for command in (bare, program):
         once(command)  # warm the page cache and the byte code
-    # interleaved, so that a busy machine slows both alike
-    pairs = [(once(bare), once(program)) for _ in range(RUNS)]
-    python = statistics.median(pair[0] for pair in pairs)
-    full = statistics.median(pair[1] for pair in pairs)
-    ratio = full / python
-    ok = ratio <= BAR
-    print(f"{'figure':<34}{'measured':>12}{'bar':>10}  ok")
-    print(f"{'bare python, median':<34}{python:>9.1f} ms{'-':>10}  -")
-    print(f"{'kubisnap --help, median':<34}{full:>9.1f} ms{'-':>10}  -")
-    print(f"{'ratio':<34}{ratio:>11.1f}x{BAR:>9.1f}x  {'yes' if ok else 'NO'}")
-    return 0 if ok else 1
+    runs = interleaved(RUNS, lambda: once(bare), lambda: once(program))
+    return show(
+        [
+            Figure("bare python", statistics.median(run[0] for run in runs), "ms"),
+            Figure("kubisnap --help", statistics.median(run[1] for run in runs), "ms"),
+            Figure("kubisnap --help / bare python", median_ratio(runs, 1, 0), "x", BAR, at_most=True),
+        ]
+    )
 
 
 if __name__ == "__main__":

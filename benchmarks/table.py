@@ -54,4 +54,5 @@ def show(figures: Sequence[Figure]) -> int:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value:,.0f} {unit}" if abs(value) >= 1000 else f"{value:.1f} {unit}"
+    digits = 2 if unit == "x" else 0 if abs(value) >= 1000 or value == int(value) else 1
+    return f"{value:,.{digits}f} {unit}".rstrip()

@@ -23,6 +23,12 @@ from .traffic import Regulated
 _T = TypeVar("_T")
 _CONFLICTS = 3
 
+_NAP = 0.5
+"""How long at most nobody hears that the operation is to stop, or that something has changed."""
+
+_SOON = 0.001
+"""Not worth waiting for."""
+
 
 class StoppedError(Exception):
     """Somebody asked the operation to stop while this step was waiting. Never leaves the executor.
@@ -269,7 +275,7 @@ class Caller:
 
     def _poll(self, step: Step, look: Callable[[], _T | None], problem: str, expect: Expectations) -> _T:
         pace, clock = self._context.pace, self._context.clock
-        started, attempt, looks = clock.monotonic(), 0, 0
+        started, attempt, looks, unready = clock.monotonic(), 0, 0, 0.0
         while True:
             try:
                 found = look()
@@ -281,12 +287,16 @@ class Caller:
             waited = clock.monotonic() - started
             if found is not None:
                 if looks:  # what is there at once says nothing about how long it takes
-                    expect.took(step.key.kind, waited)
+                    expect.took(step.key.kind, waited, unready)
                 return found
             if waited > pace.deadline:
                 raise TimedOut(self.cloud.name, f"{step.key} {problem} after {pace.deadline:.0f} seconds")
-            looks += 1
-            self.sleep(expect.pause(step.key.kind, waited))
+            looks, unready = looks + 1, waited
+            # asked again while waiting: one of the others may have shown meanwhile that it is time
+            while (
+                left := waited + expect.pause(step.key.kind, waited) - clock.monotonic() + started
+            ) > _SOON:
+                self.sleep(min(left, _NAP))
 
     def _retry(
         self, step: Step, error: CloudError, attempt: int, started: float, *, even_if: bool = False
@@ -313,7 +323,7 @@ class Caller:
         while left > 0:
             if self._stop.is_set():
                 raise StoppedError
-            nap = min(left, 0.5)
+            nap = min(left, _NAP)
             self._context.clock.sleep(nap)
             left -= nap
         if self._stop.is_set():

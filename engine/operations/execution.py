@@ -34,7 +34,7 @@ from .context import Context, legible
 from .recording import OperationLog
 from .rollback import Report, Rollback
 from .settling import key_of, settle
-from .steps import Action, Plan, Step
+from .steps import Action, Plan, Queue, Step
 from .working import Crew, Job
 
 Finish = Callable[[ev.OperationFinished], None]
@@ -113,27 +113,23 @@ class Executor:
 
     def _run_phase(self, steps: list[Step]) -> None:
         """Run steps as their predecessors finish, until all are done or nothing may start."""
-        waiting = {step.id: set(step.after) - self._done.keys() for step in steps}
-        by_id = {step.id: step for step in steps}
+        queue = Queue(steps, self._done)
         running: dict[Job, Step] = {}
         hands = self._context.traffic.hands(self._context.pace.parallel)
         with self._context.crew(hands) as crew:
             while True:
                 if not self._halted():
                     # what is handed to the crew will run: never more than it has hands
-                    room = hands - len(running)
-                    for step_id in [number for number, before in waiting.items() if not before][:room]:
-                        del waiting[step_id]
-                        running[crew.start(partial(self._actions.carry_out, by_id[step_id]))] = by_id[step_id]
+                    for step in queue.take(hands - len(running)):
+                        running[crew.start(partial(self._actions.carry_out, step))] = step
                 if not running:
                     break
                 for job in self._next(crew, running):
                     step = running.pop(job)
                     if self._settle(step, job):
-                        for before in waiting.values():
-                            before.discard(step.id)
-        if waiting and not self._halted():
-            raise ValueError(f"steps {sorted(waiting)} wait for steps that never come")
+                        queue.done(step)
+        if queue.waiting and not self._halted():
+            raise ValueError(f"steps {queue.waiting} wait for steps that never come")
 
     def _next(self, crew: Crew, running: Collection[Job]) -> Collection[Job]:
         """Wait for a step to end; the first Ctrl-C asks the running ones to stop at a safe point."""

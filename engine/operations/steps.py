@@ -1,7 +1,9 @@
 """What plans are made of: steps, changes, what is known; and which fields can change how. Pure."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import msgspec
@@ -63,6 +65,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.steps
+
+
+class Queue:
+    """Steps in the order of their ids, each as soon as those before it are done.
+
+    Does for each step what depends on it, and never looks through all of them: a plan may have thousands.
+    """
+
+    def __init__(self, steps: Iterable[Step], done: Collection[int] = ()) -> None:
+        self._steps = {step.id: step for step in steps}
+        self._before = {step.id: set(step.after).difference(done) for step in self._steps.values()}
+        self._behind: dict[int, list[int]] = defaultdict(list)
+        for number, before in self._before.items():
+            for other in before:
+                self._behind[other].append(number)
+        self._free = [number for number, before in self._before.items() if not before]
+        heapify(self._free)
+
+    @property
+    def waiting(self) -> list[int]:
+        """Return the steps that were not taken."""
+        return sorted(self._steps)
+
+    def take(self, most: int) -> list[Step]:
+        """Take out so many of the steps that may begin."""
+        return [self._steps.pop(heappop(self._free)) for _ in range(min(most, len(self._free)))]
+
+    def done(self, step: Step) -> None:
+        """Let those begin that waited for this one last."""
+        for number in self._behind.pop(step.id, ()):
+            self._before[number].discard(step.id)
+            if not self._before[number]:
+                heappush(self._free, number)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

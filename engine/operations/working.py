@@ -6,7 +6,8 @@ seed decides. Nothing else in the engine knows how work is done at the same time
 """
 
 from collections.abc import Callable, Collection
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event as Flag
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -49,6 +50,7 @@ class Threads:
 
     def __init__(self, hands: int) -> None:
         self._pool = ThreadPoolExecutor(hands, thread_name_prefix="step")
+        self._one_is_over = Flag()
 
     def __enter__(self) -> Self:
         return self
@@ -60,9 +62,22 @@ class Threads:
 
     def start(self, task: Callable[[], None]) -> Future[None]:
         """Run a task in a thread."""
-        return self._pool.submit(task)
+        job = self._pool.submit(task)
+        job.add_done_callback(lambda _: self._one_is_over.set())
+        return job
 
     def ended(self, jobs: Collection[Job], seconds: float) -> Collection[Job]:
-        """Wait for the first of the futures."""
-        futures = [job for job in jobs if isinstance(job, Future)]
-        return wait(futures, timeout=seconds, return_when=FIRST_COMPLETED).done
+        """Wait for the first of the futures.
+
+        One flag for all of them: to wait for each of many anew, every time, cost more than the steps.
+        """
+        self._one_is_over.clear()  # before looking, so that what ends after the look is not slept through
+        over = _over(jobs)
+        if not over and jobs:
+            self._one_is_over.wait(seconds)
+            over = _over(jobs)
+        return over
+
+
+def _over(jobs: Collection[Job]) -> list[Job]:
+    return [job for job in jobs if isinstance(job, Future) and job.done()]

@@ -22,9 +22,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from random import Random
 
+from benchmarks.table import Figure, show
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
 from tests.process.cases import (
     AFTER,
@@ -321,11 +323,6 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _tell(verdict: Verdict) -> None:
-    if verdict.problems:
-        _say(complaint(verdict))
-
-
 def main() -> int:
     """Play one case or many; return 1 when any went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.process.kill", description=__doc__)
@@ -348,11 +345,19 @@ def main() -> int:
         start = first - first % step + names.index(given.operation)
         seeds = range(start, start + step * given.runs, step)
     _say(f"seeds {seeds[0]} to {seeds[-1]}, each {seeds.step}, {given.jobs} side by side")
-    verdicts = play_all(seeds, given.jobs, _tell)
+    done = count(1)
+
+    def told(verdict: Verdict) -> None:
+        end = "did not end as promised" if verdict.problems else "as promised"
+        case = verdict.case
+        _say(f"{next(done)} of {len(seeds)}: seed {case.seed}, {case.operation.name}, {end}")
+        if verdict.problems:
+            _say(complaint(verdict))
+
+    verdicts = play_all(seeds, given.jobs, told)
     _say(summary(verdicts))
-    failed = sum(bool(verdict.problems) for verdict in verdicts)
-    _say(f"{len(verdicts) - failed} of {len(verdicts)} cases ended as promised")
-    return 1 if failed else 0
+    right = sum(not verdict.problems for verdict in verdicts)
+    return show([Figure("cases that ended as promised", right, "cases", bar=len(verdicts))])
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,11 @@ from kubisnap.engine.errors import (
     Unavailable,
 )
 from kubisnap.engine.journal.log import open_journal
-from kubisnap.engine.operations import working
 from kubisnap.engine.operations.context import Silence
 from kubisnap.engine.operations.execution import Executor
 from kubisnap.engine.operations.planning import Action, Plan, Step
 from kubisnap.engine.operations.recording import OperationLog
+from kubisnap.engine.operations.working import Job, Threads
 from tests.unit.engine.starters import at_once, interrupted_cleaning
 from tests.unit.engine.world import World, spec, with_count
 
@@ -249,14 +248,15 @@ def test_progress_tells_what_happens(world: World) -> None:
 def press_at(monkeypatch: pytest.MonkeyPatch, *times: int) -> None:
     """Raise KeyboardInterrupt at these calls (from 1) that wait for a step to end."""
     calls = [0]
+    ended = Threads.ended
 
-    def pressed(futures: Any, **settings: Any) -> Any:
+    def pressed(crew: Threads, jobs: Collection[Job], seconds: float) -> Collection[Job]:
         calls[0] += 1
         if calls[0] in times:
             raise KeyboardInterrupt
-        return wait(futures, **settings)
+        return ended(crew, jobs, seconds)
 
-    monkeypatch.setattr(working, "wait", pressed)
+    monkeypatch.setattr(Threads, "ended", pressed)
 
 
 @pytest.mark.parametrize("latency", [0.0, 1.0])
@@ -328,18 +328,20 @@ def test_a_failure_before_ctrl_c_is_still_rolled_back(
             assert looking.wait(20)
             raise NO
 
-    def press_then_wait(futures: dict[Future[None], Step], **settings: Any) -> Any:
+    ended = Threads.ended
+
+    def press_then_wait(crew: Threads, jobs: Collection[Job], _: float) -> Collection[Job]:
         if looking.is_set() and not pressed.is_set():
             pressed.set()
             raise KeyboardInterrupt
-        return wait(futures, **{**settings, "timeout": 0.05})
+        return ended(crew, jobs, 0.05)
 
     world.sandbox.inject(Faults(list_lag=10.0))
     world.cloud.watch = watch
     world.cloud.on(
         "create", Kind.SERVER, nth=1, times=9, after=Unavailable("sandbox", "lost", ambiguous=True)
     )
-    monkeypatch.setattr(working, "wait", press_then_wait)
+    monkeypatch.setattr(Threads, "ended", press_then_wait)
     failed = world.failing(lambda: world.create(spec(rich=False)))
     assert not failed.partial
     assert world.dump() == before
