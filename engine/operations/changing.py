@@ -59,6 +59,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def empty(self) -> bool:
         """Whether nothing would change, neither in the log nor at the cloud."""
+        if self.state.pending() is not None:  # its end is still to be written down
+            return False
         unfinished = self.spec is None and not self.state.gone  # the name is still to be given back
         return self.plan.empty and not self.intents and not self.lost and not unfinished
 
