@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from kubisnap.engine.domain.model import (
     canonical,
 )
 from kubisnap.engine.domain.resources import ClusterRef, Firewall, Key, Kind, Request
-from kubisnap.engine.errors import NotFound, OperationFailed, Rejected
+from kubisnap.engine.errors import NotFound, Rejected
 from kubisnap.engine.journal.codec import StoredRow
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from kubisnap.engine.operations.snapshots import prepare_restore, unpack
@@ -135,6 +135,11 @@ class Operation:
     deletes: bool = False
     of: str = ""
     abandons: bool = False
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails of itself."""
+        return self.spoil is _spoil
 
 
 def _nothing(_: World) -> None:
@@ -257,15 +262,19 @@ def go_back(world: World, stage: Scene) -> Inventory:
     operation = stage.operation
     if _position(world, operation) == stage.position and not operation.of:
         return stage.before
-    if world.state(operation.cluster).pending() is None:
-        if not operation.of:
-            ended = world.last_outcome(operation.cluster).outcome
-            return stage.after if ended is ev.Outcome.SUCCEEDED else stage.before
-    else:
+    abandoned = _kinds(world, operation.cluster).count(ev.OperationKind.ABANDON)
+    if world.state(operation.cluster).pending() is not None:
         take_back(world, operation.cluster)
+    elif not operation.of and not abandoned:
+        ended = world.last_outcome(operation.cluster).outcome
+        return stage.after if ended is ev.Outcome.SUCCEEDED else stage.before
     if operation.abandons or not operation.of:
         _apply(world, operation.cluster)
     return stage.before
+
+
+def _kinds(world: World, name: str) -> list[ev.OperationKind]:
+    return [event.kind for event in world.events(ev.OperationStarted, name=name)]
 
 
 def _apply(world: World, name: str) -> None:
@@ -330,9 +339,3 @@ def _converged(ran: ev.Recorded, ended: ev.Recorded) -> bool:
     assert isinstance(ran.event, ev.OperationStarted)
     assert isinstance(ended.event, ev.OperationFinished)
     return ended.event.outcome is ev.Outcome.SUCCEEDED and ran.event.kind is not ev.OperationKind.ROLLBACK
-
-
-def acting(world: World, stage: Scene) -> None:
-    """Act, failing or not."""
-    with suppress(OperationFailed):
-        stage.operation.act(world)
