@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 
 from kubisnap.engine.domain import events as ev
-from kubisnap.engine.errors import NothingUnfinished
-from kubisnap.engine.operations.abandoning import prepare_rollback
+from kubisnap.engine.domain.resources import Kind
+from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from tests.unit.engine.world import ProcessDied, World, spec
 
 
@@ -41,7 +41,17 @@ def test_there_is_nothing_to_make_but_an_end_to_write_down(speechless: World) ->
 
 def test_going_back_later_does_not_take_the_whole_cluster_with_it(speechless: World) -> None:
     """Apply said that all is well: what comes after is abandoned alone."""
-    speechless.apply()
-    speechless.apply(spec(workers=2))
-    with pytest.raises(NothingUnfinished):
-        prepare_rollback(speechless.cloud, speechless.state(), speechless.context(), abandon=True)
+    if not speechless.prepare_apply().empty:
+        speechless.apply()
+    before = speechless.dump()
+    speechless.cloud.on("create", Kind.SERVER, after=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        speechless.apply(spec(workers=2))
+    speechless.mend()
+    prepared = prepare_rollback(speechless.cloud, speechless.state(), speechless.context(), abandon=True)
+    kind = ev.OperationKind.ABANDON
+    carry_out_rollback(
+        speechless.journal, speechless.cloud, prepared, speechless.context(), kind=kind, summary=""
+    )
+    assert speechless.dump() == before
+    speechless.assert_converged()
