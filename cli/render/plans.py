@@ -62,7 +62,8 @@ def plan_text(prepared: Prepared, *, color: bool) -> str:
         lines.append("  nothing to change; the drift is recorded")
     elif prepared.plan.empty and not prepared.lost:
         gone = "nothing of it is left at the cloud; its name becomes free"
-        same = "nothing to change at the cloud; the new intent is recorded"
+        recorded = "the new intent" if prepared.intents else "the end of what was unfinished"
+        same = f"nothing to change at the cloud; {recorded} is recorded"
         lines.append(f"  {gone if prepared.spec is None else same}")
     lines += ["", _counting(prepared), _cost_text(prepared)]
     lines += [paint(line, "red", on=color) for line in _losses(prepared)]

@@ -206,13 +206,25 @@ def _provisioned(state: ClusterState, event: ev.ResourceProvisioned, recorded: e
     held = _own(state, recorded)
     if held is not None and event.step in held.steps:
         held.steps[event.step].answered = True
+    _bind(state, event, recorded, displaced=held is None)
+    work = held.work if held is not None else None if state.unfinished is None else state.unfinished.work
+    item = (event.key, event.resource_id)
+    if work is not None and event.owned and not event.adopted and item not in work.made:
+        work.made.append(item)
+
+
+def _bind(
+    state: ClusterState, event: ev.ResourceProvisioned, recorded: ev.Recorded, *, displaced: bool
+) -> None:
+    """Note what is what at the cloud; from one who had lost the cluster, only what its holder has not."""
     before = state.bindings.get(event.key)
-    if before is not None and before.resource_id != event.resource_id and event.owned:
-        if held is None:  # made by one who had lost the cluster: what its holder has is what counts
+    another = before is not None and before.resource_id != event.resource_id and event.owned
+    if before is not None and displaced:
+        if another:
             state.strays[event.key.kind, event.resource_id] = event.key
-            return
-        if before.owned:
-            state.strays[event.key.kind, before.resource_id] = event.key
+        return
+    if before is not None and another and before.owned:
+        state.strays[event.key.kind, before.resource_id] = event.key
     state.strays.pop((event.key.kind, event.resource_id), None)
     state.drifted.pop(event.key, None)
     state.bindings[event.key] = Binding(
@@ -222,9 +234,6 @@ def _provisioned(state: ClusterState, event: ev.ResourceProvisioned, recorded: e
         owned=event.owned,
         version=recorded.version,
     )
-    work = held.work if held is not None else None if state.unfinished is None else state.unfinished.work
-    if work is not None and event.owned and not event.adopted:
-        work.made.append((event.key, event.resource_id))
 
 
 def _updated(state: ClusterState, event: ev.ResourceUpdated, recorded: ev.Recorded) -> None:

@@ -139,8 +139,11 @@ def _conclude(log: OperationLog, state: ClusterState, report: Report) -> None:
     finish = log.append
     if state.retired:
         _let_go(log, state)
+        made = [] if state.unfinished is None else state.unfinished.work.made  # what is left of that is told
         left += [
-            f"{key} ({binding.resource_id}): it was there before" for key, binding in state.bindings.items()
+            f"{key} ({binding.resource_id}): it was there before"
+            for key, binding in state.bindings.items()
+            if (key, binding.resource_id) not in made
         ]
         finish = log.close  # type: ignore[assignment]  # what it returns is not used
     if left:

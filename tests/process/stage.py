@@ -64,6 +64,7 @@ class Desk:
     home: Path
     end_point: str
     done: list[Done] = field(default_factory=list)
+    program: Sequence[str] = ("-m", "kubisnap")
 
     def __post_init__(self) -> None:
         (self.home / ".ssh").mkdir(parents=True)
@@ -92,7 +93,7 @@ class Desk:
         }
         with (self.home / "out").open("w") as out, (self.home / "err").open("w") as err:
             return subprocess.Popen(
-                [sys.executable, "-m", "kubisnap", *words],
+                [sys.executable, *self.program, *words],
                 cwd=self.home,
                 env={**environment, "PYTHONPATH": kept.get("PYTHONPATH", str(ROOT))},
                 stdin=subprocess.DEVNULL,

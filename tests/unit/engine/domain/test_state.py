@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubisnap.engine.domain import events as ev
@@ -248,3 +249,40 @@ def test_a_capture_is_counted_and_changes_nothing_else() -> None:
 
     assert state.snapshots == 1
     assert state.spec() == after().spec()
+
+
+# ── what one writes who had lost the cluster ─────────────────────────────────────────────────────
+
+
+def displaced(*late: Any, ended: tuple[Any, ...] = ()) -> ClusterState:
+    """Fold: the first begins to make a server and sleeps, the second takes over, the first writes again."""
+    first = [started(), *INTENTS, begun(), finished(ev.Outcome.INTERRUPTED)]
+    second = [
+        started(),
+        ev.StepSettled(operation=1, step=1, key=KEY, found=("srv-1",)),
+        begun(1, "adopt"),
+        provisioned(adopted=True),
+        ev.StepSucceeded(step=1),
+        *ended,
+    ]
+    numbers = [1] * len(first) + [2] * len(second) + [1] * len(late)
+    events = recorded([*first, *second, *late])
+    return fold(
+        msgspec.structs.replace(item, operation=number) for item, number in zip(events, numbers, strict=True)
+    )
+
+
+@pytest.mark.parametrize("ended", [(), (finished(),)], ids=["open", "ended"])
+def test_what_the_holder_has_stays_ready_whatever_who_slept_says_of_it(ended: tuple[Any, ...]) -> None:
+    assert displaced(provisioned(), ended=ended) == displaced(ev.StepSucceeded(step=1), ended=ended)
+    assert displaced(provisioned(), ended=ended).bindings[KEY].ready
+
+
+def test_a_second_one_made_by_who_slept_is_a_stray_and_is_taken_back_with_the_rest() -> None:
+    late = provisioned(resource_id="srv-2")
+
+    assert displaced(late).strays == displaced(late, ended=(finished(),)).strays
+    assert displaced(late).strays == {(Kind.SERVER, "srv-2"): KEY}
+    pending = displaced(late).pending()
+    assert pending is not None
+    assert pending.work.made == [(KEY, "srv-1"), (KEY, "srv-2")]
