@@ -60,6 +60,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Whether nothing would change, neither in the log nor at the cloud."""
         unfinished = self.spec is None and not self.state.gone  # the name is still to be given back
+        # an operation whose process died when all was done is still to be ended in the log
+        unfinished = unfinished or self.state.pending() is not None
         return self.plan.empty and not self.intents and not self.lost and not unfinished
 
     @property

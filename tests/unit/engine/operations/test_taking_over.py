@@ -1,0 +1,67 @@
+"""What a process does that was away for too long, and what the next one makes of what was left open."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kubisnap.adapters.sandbox import Faults
+from kubisnap.engine.domain import events as ev
+from kubisnap.engine.domain.decisions import LEASE_SECONDS
+from kubisnap.engine.domain.resources import Kind
+from kubisnap.engine.errors import LogMoved, Unavailable
+from kubisnap.engine.journal.log import Journal
+from tests.unit.engine.world import ProcessDied, World, spec
+
+
+def at_commit(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[ev.Event],
+    then: Callable[[], None],
+    *,
+    after: bool,
+) -> None:
+    """Once, before or after an event of a kind is committed, do something."""
+    commit = Journal.append
+    told: list[bool] = []
+
+    def watched(self: Journal, stream: str, expected: int, events: Any, envelope: Any) -> Any:
+        meant = not told and any(isinstance(event, kind) for event in events)
+        if meant:
+            told.append(True)
+        if meant and not after:
+            then()
+        recorded = commit(self, stream, expected, events, envelope)
+        if meant and after:
+            then()
+        return recorded
+
+    monkeypatch.setattr(Journal, "append", watched)
+
+
+def test_an_operation_whose_process_ended_after_its_last_step_is_ended_by_the_next_apply(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_world()
+    world.create(spec(rich=False))
+
+    def die() -> None:
+        raise ProcessDied
+
+    with monkeypatch.context() as patch:
+        at_commit(patch, ev.OperationFinished, die, after=False)
+        with pytest.raises(ProcessDied):
+            world.scale(2)
+    world.reopen()
+
+    prepared = world.prepare_apply()
+
+    assert prepared.plan.empty
+    assert not prepared.empty
+    world.apply()
+    assert world.state().open is None
+    assert world.state().pending() is None
+    assert [event.outcome for event in world.events(ev.OperationFinished)][-2:] == [
+        ev.Outcome.INTERRUPTED,
+        ev.Outcome.SUCCEEDED,
+    ]
