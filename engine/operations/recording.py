@@ -29,7 +29,8 @@ class OperationLog:
         self._context = context
         self._lock = Lock()
         self._stream = state.cluster_id
-        self._written = context.clock.monotonic(), context.now()
+        # in ticks and by the date that stands in the log: time may have passed since it was written
+        self._written = context.clock.monotonic(), state.updated
 
     def append(self, *events: AnyEvent) -> list[Recorded]:
         """Append events, durable on return. What happens in a step is caused by the step's start."""
@@ -37,6 +38,7 @@ class OperationLog:
             return []
         with self._lock:
             for _ in range(_CATCH_UPS):
+                asked = self._context.clock.monotonic(), self._context.now()  # a slow disk is silence, too
                 try:
                     recorded = self.journal.append(
                         self._stream,
@@ -49,7 +51,7 @@ class OperationLog:
                 else:
                     for item in recorded:
                         apply_event(self.state, item)
-                    self._written = self._context.clock.monotonic(), self._context.now()
+                    self._written = asked
                     return recorded
             raise LogMoved(self.state.position)
 

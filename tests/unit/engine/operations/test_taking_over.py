@@ -65,3 +65,27 @@ def test_an_operation_whose_process_ended_after_its_last_step_is_ended_by_the_ne
         ev.Outcome.INTERRUPTED,
         ev.Outcome.SUCCEEDED,
     ]
+
+
+def test_time_that_passes_within_a_commit_counts_as_silence(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop is closed while the disk is written; when it wakes, somebody else has the cluster."""
+    world = new_world(parallel=1)
+    cluster = spec(rich=False)
+    calls: list[str] = []
+
+    def sleep_too_long() -> None:
+        world.clock.sleep(LEASE_SECONDS + 1.0)
+        world.apply()
+        calls.extend(method for method, _, _ in world.cloud.calls)
+
+    at_commit(monkeypatch, ev.StepStarted, sleep_too_long, after=True)
+
+    with pytest.raises(LogMoved):
+        world.create(cluster)
+
+    assert [
+        method for method, _, _ in world.cloud.calls[len(calls) :] if method in {"create", "delete"}
+    ] == []
+    world.assert_converged()
