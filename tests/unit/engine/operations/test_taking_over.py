@@ -89,3 +89,24 @@ def test_time_that_passes_within_a_commit_counts_as_silence(
         method for method, _, _ in world.cloud.calls[len(calls) :] if method in {"create", "delete"}
     ] == []
     world.assert_converged()
+
+
+def test_who_lost_the_cluster_does_not_write_how_the_operation_ended(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = new_world(parallel=1)
+    cluster = spec(rich=False)
+    world.create(cluster)
+
+    def take_over() -> None:
+        world.clock.sleep(LEASE_SECONDS + 1.0)
+        world.apply()
+
+    at_commit(monkeypatch, ev.OperationFinished, take_over, after=False)
+
+    with pytest.raises(LogMoved):
+        world.scale(2)
+
+    ended = [item.operation for item in world.log() if isinstance(item.event, ev.OperationFinished)]
+    assert sorted(ended) == [1, 2, 3]
+    world.assert_converged()
