@@ -110,3 +110,26 @@ def test_who_lost_the_cluster_does_not_write_how_the_operation_ended(
     ended = [item.operation for item in world.log() if isinstance(item.event, ev.OperationFinished)]
     assert sorted(ended) == [1, 2, 3]
     world.assert_converged()
+
+
+def test_a_call_that_was_made_long_after_its_step_began_is_looked_for_as_long(
+    new_world: Callable[..., World],
+) -> None:
+    """It was tried again for minutes, came through, and the process ended; lists lag behind that call."""
+    world = new_world(parallel=1, latency=0.0)
+    world.sandbox.inject(Faults(list_lag=10.0))
+
+    def minutes_pass() -> None:
+        world.clock.sleep(100.0)
+        raise Unavailable("sandbox", "no answer")
+
+    world.cloud.on("create", Kind.SERVER, "", before=minutes_pass)
+    world.cloud.on("create", Kind.SERVER, "", nth=2, after=ProcessDied())
+    with pytest.raises(ProcessDied):
+        world.create(spec(rich=False, workers=0))
+    world.reopen()
+    world.cloud.traps.clear()
+
+    world.apply()
+
+    world.assert_converged()
