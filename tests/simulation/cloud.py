@@ -67,6 +67,7 @@ class Sky:
             else:
                 self.scheduler.tell(f"{what} arrives and has its effect")
             self._under_way -= 1
+            self.scheduler.stir()
 
         self.scheduler.spawn("network", self.scheduler.world, arrive)
 

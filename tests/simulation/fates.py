@@ -21,7 +21,7 @@ class Fate(StrEnum):
     FULL = "disk full"
 
 
-_OFTEN = (Fate.CRASH, Fate.CRASH, Fate.CRASH, *Fate)
+_OFTEN = (*Fate, Fate.CRASH, Fate.CRASH, Fate.CRASH, Fate.FREEZE, Fate.FREEZE)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Doom:
         at = random.randint(1, random.choice((20, 100, 400)))
         seconds = 0.0
         if fate is Fate.FREEZE:
-            seconds = random.uniform(60.0, 400.0)
+            seconds = random.uniform(100.0, 400.0)
         elif fate is Fate.JUMP:
             seconds = random.choice((-1.0, 1.0)) * random.choice((1.0, 90.0, 1000.0))
         return cls(fate, at, seconds)
@@ -57,8 +57,10 @@ class Doom:
                 shelf.power_fails = True
             case Fate.CTRL_C:
                 process.pressed = 1
+                process.scheduler.stir()
             case Fate.CTRL_C_TWICE:
                 process.pressed = 2
+                process.scheduler.stir()
             case Fate.FREEZE:
                 process.frozen_until = process.scheduler.time + self.seconds
                 process.scheduler.rest()

@@ -123,7 +123,9 @@ def converged(dump: list[Item], state: ClusterState) -> list[str]:
             ]
     mine = Counter((item["kind"], item["name"]) for item in of_cluster(dump, state.cluster_id))
     named = Counter(
-        (key.kind.value, provider_name(state.ref, key)) for key, bound in state.bindings.items() if bound.owned
+        (key.kind.value, provider_name(state.ref, key))
+        for key, bound in state.bindings.items()
+        if bound.owned
     )
     problems += [f"{count} of {what} too many" for what, count in (mine - named).items()]
     problems += [f"{count} of {what} missing" for what, count in (named - mine).items()]

@@ -5,7 +5,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -43,11 +43,12 @@ from kubisnap.engine.operations.snapshots import ArchivedCluster, prepare_restor
 from . import judging
 from .audit import Auditor
 from .cloud import Line, Sky
+from .desk import Desk
 from .fates import Doom, Fate
 from .scenario import THEIR_KEY, Story, Wish, stories
 from .scheduling import Line as TraceLine
 from .scheduling import Process, ProcessDied, Scheduler, SimulatedClock, SimulatedCrew, StuckError, TurnLock
-from .storing import DamagedError, Desk, Shelf, furnish
+from .storing import DamagedError, Shelf, furnish
 from .weather import Weather
 
 _TRIES = 30
@@ -92,10 +93,19 @@ def play(seed: int) -> Verdict:
                 run.play()
             except (StuckError, DamagedError) as error:
                 verdict.problems.append(f"{type(error).__name__}: {error}")
+                run.scheduler.end()
             finally:
                 run.close()
     verdict.trace = run.scheduler.trace
     return verdict
+
+
+def _as_told(wish: Wish, command: Command) -> Wish:
+    """Return what to do next, as the error's hint says where going back did not come to its end."""
+    error = command.error
+    if not isinstance(error, RollbackIncomplete):
+        return wish
+    return replace(wish, abandons=not error.deleting and wish.abandons, finishes_rollback=False)
 
 
 def _memory() -> str | None:
@@ -123,6 +133,8 @@ class Run:
         self.sky = Sky(self.sandbox, weather, self.scheduler, Random(f"{seed}/network"))
         self.auditor = Auditor(self.shelf)
         self.processes: list[Process] = []
+        self._at_wish: dict[str, tuple[int, list[judging.Item]]] = {}
+        """By cluster: how long its log was when the operator began to wish, and what the cloud held."""
         self._doubtful: set[str] = set()
         """Clusters of which requests were repeated that no successful command has cleaned up after."""
 
@@ -212,17 +224,22 @@ class Run:
 
     def _fulfil(self, name: str, wish: Wish) -> None:
         self.scheduler.tell(f"── {name}: the operator wants to {wish.kind}{' or abandons' * wish.abandons}")
+        claim = self.shelf.journal.claim_of(name)
+        known = 0 if claim is None else len(self.shelf.books.get(claim.cluster_id, []))
+        self._at_wish[name] = known, self.sandbox.dump()
         for attempt in range(_TRIES):
             calm = attempt >= wish.patience
             if calm:
                 self.sky.calm()
-            if self._attempt(name, wish, attempt, calm=calm):
+            command = self._attempt(name, wish, attempt, calm=calm)
+            if self._fulfilled(command):
                 return
             self.shelf.full = False
+            wish = _as_told(wish, command)
         self._broken([f"{wish.kind} never came to its end"], name)
 
-    def _attempt(self, name: str, wish: Wish, attempt: int, *, calm: bool) -> bool:
-        """Run the command once, sometimes beside a colleague; return whether the wish is fulfilled."""
+    def _attempt(self, name: str, wish: Wish, attempt: int, *, calm: bool) -> Command:
+        """Run the command once, sometimes beside a colleague."""
         doom = None if calm or self.random.random() < 0.35 else Doom.drawn(self.random)
         before, repeated = self.sandbox.dump(), self.sky.repeated
         command = self._start(name, wish, attempt, doom)
@@ -230,7 +247,11 @@ class Run:
         rivals = []
         frozen = doom is not None and doom.fate in {Fate.FREEZE, Fate.JUMP}
         if not calm and self.random.random() < (0.8 if frozen else 0.1):
-            rivals.append(self.scheduler.spawn(f"rival {name}", self.scheduler.world, lambda: self._rival(name, wish, commands)))
+            rivals.append(
+                self.scheduler.spawn(
+                    f"rival {name}", self.scheduler.world, lambda: self._rival(name, wish, commands)
+                )
+            )
         self.scheduler.join([*self._tasks(command), *rivals])
         for one in commands:
             self._unforeseen(one)
@@ -246,13 +267,18 @@ class Run:
             self.scheduler.sleep(150.0)
         elif command.error is not None:
             self.scheduler.sleep(self.random.choice((5.0, 30.0, 300.0)))
-        if command.outcome != "succeeded":
-            return False
-        return command.kind is not _KIND.ROLLBACK and not command.left
+        return command
+
+    @staticmethod
+    def _fulfilled(command: Command) -> bool:
+        """Whether what was wished for is there, or was taken back as was wished."""
+        return command.outcome == "succeeded" and command.kind is not _KIND.ROLLBACK and not command.left
 
     def _unforeseen(self, command: Command) -> None:
         """See that nothing was raised that is no error of ours."""
         error = None if command.process.task is None else command.process.task.exception()
+        if isinstance(error, DamagedError):
+            raise error
         if error is not None:
             where = "".join(traceback.format_exception(error)[-2:])
             self._broken([f"{type(error).__name__}: {error} {where}"], command.process.name)
@@ -339,7 +365,7 @@ class Run:
         self._broken(judging.same_as_log(state, recorded), command.process.name)
 
     def _carry_out(self, name: str, wish: Wish, attempt: int, command: Command, context: Context) -> None:
-        journal = Desk(self.shelf, command.process)
+        journal = Desk(self.shelf, command.process, self.auditor)
         cloud = Line(self.sky, command.process, self.auditor)
         claim = journal.claim_of(name)
         if claim is None or claim.released:
@@ -363,7 +389,7 @@ class Run:
             return
         state = journal.state(claim.cluster_id)
         pending = state.pending()
-        going_back = wish.abandons or (wish.finishes_rollback and pending is not None and pending.rolling_back)
+        going_back = wish.abandons or wish.finishes_rollback
         if pending is not None and attempt and going_back:
             command.kind = _KIND.ABANDON if wish.abandons else _KIND.ROLLBACK
             prepared = prepare_rollback(cloud, state, context, abandon=wish.abandons)
@@ -381,7 +407,9 @@ class Run:
                 return
         self._finish(journal, cloud, prepared, command, context)
 
-    def _finish(self, journal: Desk, cloud: Line, prepared: Prepared, command: Command, context: Context) -> None:
+    def _finish(
+        self, journal: Desk, cloud: Line, prepared: Prepared, command: Command, context: Context
+    ) -> None:
         command.prepared, command.cluster_id = prepared, prepared.cluster_id
         kind = command.kind or _KIND.APPLY
         result = carry_out(journal, cloud, prepared, context, kind=kind, summary="")
@@ -396,25 +424,54 @@ class Run:
         if claim is None:
             return
         recorded = self.shelf.books.get(claim.cluster_id, [])
+        gaps = judging.well_formed(recorded)
+        if gaps:
+            raise DamagedError(f"{name} after {command.process.name}: {', '.join(gaps)}")
         state = fold(recorded)
         dump = self.sandbox.dump()
         when = f"{name} after {command.process.name}"
-        problems = judging.well_formed(recorded)
-        if strict:
-            problems += judging.explained(dump, state)
+        problems = judging.explained(dump, state) if strict else []
         if alone and state.open is not None and not command.process.dead and not self.shelf.full:
             if not isinstance(command.error, Locked | CloudError | KeyboardInterrupt):
                 problems.append(f"#{state.open.number} is still held")
         if strict and command.prepared is not None and not command.left:
-            if command.outcome == "succeeded" and command.kind in {_KIND.CREATE, _KIND.RESTORE, _KIND.APPLY, _KIND.SCALE}:
+            if command.outcome == "succeeded" and command.kind in {
+                _KIND.CREATE,
+                _KIND.RESTORE,
+                _KIND.APPLY,
+                _KIND.SCALE,
+            }:
                 problems += judging.converged(dump, state)
             if command.outcome == "succeeded" and state.gone:
-                problems += [f"left behind: {item['kind']} {item['name']}" for item in judging.of_cluster(dump, claim.cluster_id)]
-            if isinstance(command.error, OperationFailed) and not command.error.partial and command.kind is not _KIND.DELETE:
+                problems += [
+                    f"left behind: {item['kind']} {item['name']}"
+                    for item in judging.of_cluster(dump, claim.cluster_id)
+                ]
+            if command.outcome == "succeeded" and command.kind is _KIND.ABANDON:
+                problems += self._as_before_the_wish(name, claim.cluster_id, recorded, dump)
+            if (
+                isinstance(command.error, OperationFailed)
+                and not command.error.partial
+                and command.kind is not _KIND.DELETE
+            ):
                 problems += judging.unchanged(
                     judging.of_cluster(before, claim.cluster_id), judging.of_cluster(dump, claim.cluster_id)
                 )
         self._broken(problems, when)
+
+    def _as_before_the_wish(
+        self, name: str, cluster_id: str, recorded: list[ev.Recorded], dump: list[judging.Item]
+    ) -> list[str]:
+        """See that what was abandoned left no trace, unless it had deleted something or was repaired meanwhile."""
+        earlier, before = self._at_wish[name]
+        since = [item.event for item in recorded[earlier:]]
+        if any(
+            isinstance(event, ev.ResourceLost)
+            or (isinstance(event, ev.StepStarted) and event.action == "delete" and not event.compensates)
+            for event in since
+        ):
+            return []
+        return judging.unchanged(judging.of_cluster(before, cluster_id), judging.of_cluster(dump, cluster_id))
 
     def _last_look(self, told: list[Story], foreign: list[judging.Item]) -> None:
         """After a calm while, let the operator apply what is declared; then all must be in its place."""
@@ -435,6 +492,7 @@ class Run:
             else:
                 self._broken(["the last apply never finds nothing to do"], story.name)
         dump = self.sandbox.dump()
+        self.shelf.compare()
         for stream, recorded in self.shelf.books.items():
             if stream.startswith("name:"):
                 continue

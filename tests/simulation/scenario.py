@@ -27,9 +27,7 @@ from kubisnap.engine.domain.model import (
     canonical,
 )
 
-_KEYS = tuple(
-    f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 43} {letter}@example" for letter in "BCDEFGH"
-)
+_KEYS = tuple(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 43} {letter}@example" for letter in "BCDEFGH")
 THEIR_KEY = _KEYS[0]
 """A key that the account has already, by somebody else's hand."""
 
@@ -110,7 +108,9 @@ def _forward(wish: Wish) -> Wish:
 
 def _rule(random: Random) -> Rule:
     ports = random.choice(("22", "443", "8000-8100", "all"))
-    sources = random.choice((("0.0.0.0/0",), ("192.0.2.0/24",), (Role.CONTROL_PLANE.value, Role.WORKER.value)))
+    sources = random.choice(
+        (("0.0.0.0/0",), ("192.0.2.0/24",), (Role.CONTROL_PLANE.value, Role.WORKER.value))
+    )
     return Rule(protocol=Protocol.TCP, ports=ports, sources=sources)
 
 
@@ -128,7 +128,13 @@ def drawn_spec(name: str, random: Random) -> ClusterSpec:
     subnets = (SubnetSpec(name="inner", cidr="10.90.4.0/24"),) if random.random() < 0.25 else ()
     subnet = "inner" if subnets and random.random() < 0.7 else ""
     pools = [
-        PoolSpec(name="cp", role=Role.CONTROL_PLANE, count=random.choice((1, 1, 2)), size=_size(random), image=image)
+        PoolSpec(
+            name="cp",
+            role=Role.CONTROL_PLANE,
+            count=random.choice((1, 1, 2)),
+            size=_size(random),
+            image=image,
+        )
     ]
     if random.random() < 0.85:
         count = random.choice((0, 1, 1, 2, 3))
@@ -154,7 +160,8 @@ def _with_key(spec: ClusterSpec, random: Random) -> ClusterSpec:
     start = 1 if spec.name == "web" else 3  # no two clusters with the same key: whose would it be?
     keys = random.sample((THEIR_KEY, *_KEYS[start : start + 2]), random.randint(1, 2))
     return _REPLACE(
-        spec, ssh_keys=tuple(SshKeySpec(name=f"key-{number}", public_key=key) for number, key in enumerate(keys))
+        spec,
+        ssh_keys=tuple(SshKeySpec(name=f"key-{number}", public_key=key) for number, key in enumerate(keys)),
     )
 
 
@@ -200,7 +207,9 @@ def _resized(spec: ClusterSpec, random: Random) -> ClusterSpec:
 def _renumbered(spec: ClusterSpec, random: Random) -> ClusterSpec:
     if spec.network.subnets or random.random() < 0.7:
         return spec
-    return _REPLACE(spec, network=_REPLACE(spec.network, cidr=random.choice(("10.90.0.0/20", "10.91.0.0/20"))))
+    return _REPLACE(
+        spec, network=_REPLACE(spec.network, cidr=random.choice(("10.90.0.0/20", "10.91.0.0/20")))
+    )
 
 
 _PARTS: tuple[Callable[[ClusterSpec, Random], ClusterSpec], ...] = (

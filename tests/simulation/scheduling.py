@@ -13,6 +13,7 @@ from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from kubisnap.engine.domain.events import Recorded
 from kubisnap.engine.operations.working import Job
 
 EPOCH = 1_800_000_000.0
@@ -35,10 +36,15 @@ class Line(NamedTuple):
 
     time: float
     who: str
-    what: str
+    what: object
+    """Text, or an event that was recorded: made into text when somebody reads it."""
 
     def __str__(self) -> str:
-        return f"{self.time:10.3f}  {self.who:<18} {self.what}"
+        told = str(self.what)
+        if isinstance(self.what, Recorded):
+            event = repr(self.what.event)
+            told = f"#{self.what.operation} {self.what.version}: {event[:150]}{'...' * (len(event) > 150)}"
+        return f"{self.time:10.3f}  {self.who:<18} {told}"
 
 
 class Process:
@@ -72,11 +78,11 @@ class Process:
     def die(self, why: str) -> None:
         """End the process; its tasks learn of it when they are next to go on."""
         self.scheduler.tell(f"{self.name} ends: {why}")
-        self.dead = True
+        self.scheduler.bury(self)
 
 
 class Task:
-    """Something that runs on its own. `due` says from when on it can."""
+    """Something that runs on its own, from `until` on, or as soon as what it `waits` for is so."""
 
     def __init__(self, name: str, process: Process) -> None:
         self.name = name
@@ -89,13 +95,10 @@ class Task:
         self.deaf = False
         self.done = False
 
-    def due(self, now: float) -> float:
-        if self.process.dead and not self.deaf:
-            return now
-        due = self.until
-        if due > now and self.waits is not None and self.waits():
-            due = now
-        return max(due, self.process.frozen_until)
+    def look(self) -> None:
+        """See whether what is waited for is so by now."""
+        if self.waits is not None and self.waits():
+            self.until, self.waits = 0.0, None
 
     def exception(self) -> BaseException | None:
         """Return what ended it."""
@@ -111,13 +114,14 @@ class Scheduler:
         self.time = 0.0
         self.trace: list[Line] = []
         self.switches = 0
+        self._stirred = False
         self._broken: StuckError | None = None
         self.world = Process(self, "world")
         self._first = Task("operator", self.world)
         self._current = self._first
         self._tasks = [self._first]
 
-    def tell(self, what: str) -> None:
+    def tell(self, what: object) -> None:
         """Add a line to the trace."""
         self.trace.append(Line(self.time, self._current.name, what))
 
@@ -136,7 +140,29 @@ class Scheduler:
         finally:
             task.done = True
             self._tasks.remove(task)
+            self._stirred = True
             self._pass_on()
+
+    def bury(self, process: Process) -> None:
+        """Let a process be dead: its tasks are told when it is their turn, which is now."""
+        process.dead = True
+        process.frozen_until = 0.0
+        for task in self._tasks:
+            if task.process is process and not task.deaf:
+                task.until, task.waits = 0.0, None
+
+    def end(self) -> None:
+        """End everything at once: a run that broke leaves no thread behind."""
+        self._broken = None
+        self.switches = -_ENDLESS
+        rest = [task for task in self._tasks if task is not self._first]
+        for process in {task.process for task in rest}:
+            self.bury(process)
+        self.join(rest)
+
+    def stir(self) -> None:
+        """Let those who wait for something look again."""
+        self._stirred = True
 
     def maybe_switch(self) -> None:
         """Let the seed decide whether somebody else goes on."""
@@ -156,6 +182,8 @@ class Scheduler:
         """
         me = self._current
         me.until, me.waits, me.deaf = until, waits, deaf
+        if waits is not None:
+            me.look()
         chosen = self._pass_on(me)
         if chosen is not me:
             me.gate.acquire()
@@ -173,14 +201,21 @@ class Scheduler:
 
     def _choose(self) -> Task:
         self.switches += 1
-        due = [task.due(self.time) for task in self._tasks]
+        tasks = self._tasks
+        if self._stirred:
+            self._stirred = False
+            for task in tasks:
+                task.look()
+        due = [max(task.until, task.process.frozen_until) for task in tasks]
         first = min(due)
+        if first > self.time:
+            self.time = first
         if math.isinf(first) or self.switches > _ENDLESS:
-            names = ", ".join(task.name for task in self._tasks)
+            names = ", ".join(task.name for task in tasks)
             self._broken = StuckError(f"nobody comes to an end of {names}")
             return self._first
-        self.time = max(self.time, first)
-        ready = [task for task, at in zip(self._tasks, due, strict=True) if at <= self.time]
+        now = self.time
+        ready = [task for task, at in zip(tasks, due, strict=True) if at <= now]
         return ready[0] if len(ready) == 1 else ready[self.random.randrange(len(ready))]
 
     def join(self, tasks: Collection[Task]) -> None:
@@ -261,3 +296,4 @@ class TurnLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._held = False
+        self._scheduler.stir()

@@ -4,7 +4,6 @@ Every commit is synced, so what a power cut may lose or tear is what the commit 
 written: the bytes of the write-ahead log that it changed.
 """
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.journal.log import Journal, open_journal
 from kubisnap.engine.journal.sqlite import Recorder
 
-from .scheduling import Process, ProcessDied, Scheduler, SimulatedClock
+from .scheduling import Process, Scheduler, SimulatedClock
 
 _SECTOR = 512
 _EMPTY: dict[str, bytes] = {}
@@ -57,6 +56,8 @@ class Shelf:
         """When each operation of each stream wrote last, by the true time."""
         self.holding: dict[str, int] = {}
         """The operation that began last in each stream."""
+        self.holders: dict[str, Process] = {}
+        """By stream: the process whose operation is open."""
         self.power_fails = False
         self.full = False
         self.powered: list[Process] = []
@@ -105,6 +106,12 @@ class Shelf:
             with self.recorder.datastore.get_connection(commit=True) as connection:
                 connection.cursor().execute("PRAGMA max_page_count=1073741823")
 
+    def compare(self) -> None:
+        """See that what is on disk is what was promised, event for event."""
+        for stream, promised in self.books.items():
+            if read_stream(self.journal, stream) != promised:
+                raise DamagedError(f"{stream} on disk is not what was written")
+
     # ── power ────────────────────────────────────────────────────────────────────────────────
 
     def files(self) -> tuple[bytes, bytes]:
@@ -133,7 +140,7 @@ class Shelf:
                 pass
         self.scheduler.tell(f"POWER FAILS within a commit: {told}")
         for process in self.powered:
-            process.dead = True
+            self.scheduler.bury(process)
         self.journal.close()
         self._lives += 1
         path = self._folder / f"store-{self._lives}.sqlite"
@@ -182,38 +189,3 @@ def _with_holes(old: bytes, new: bytes, start: int, random: Random) -> bytes:
         if random.random() < 0.3:
             mixed[at : at + _SECTOR] = old[at : at + _SECTOR]
     return bytes(mixed)
-
-
-class Desk(Journal):
-    """The journal as one process has it: a point before and after every commit."""
-
-    def __init__(self, shelf: Shelf, process: Process) -> None:
-        super().__init__(shelf.journal.url, shelf.recorder, shelf.journal._codec)
-        self._shelf = shelf
-        self._process = process
-
-    def close(self) -> None:
-        """Leave the files open for the others."""
-
-    def _insert(self, expected: int, recorded: Sequence[ev.Recorded]) -> None:
-        shelf, process = self._shelf, self._process
-        process.point()
-        self._recorder = shelf.recorder
-        before = shelf.files() if shelf.power_fails else None
-        with shelf.room():
-            super()._insert(expected, recorded)
-        if before is not None:
-            shelf.lose_power(before, recorded)
-            raise ProcessDied
-        shelf.write(recorded)
-        for item in recorded:
-            shelf.scheduler.tell(f"#{item.operation} {item.version}: {_short(item.event)}")
-        process.point()
-
-
-def _short(event: ev.Event) -> str:
-    told = repr(event)
-    return told if len(told) < 160 else f"{told[:157]}..."
-
-
-__all__ = ["DamagedError", "Desk", "Shelf", "furnish", "read_stream", "sqlite3"]
