@@ -11,6 +11,7 @@ from kubisnap.engine.domain.decisions import LEASE_SECONDS
 from kubisnap.engine.domain.resources import Kind
 from kubisnap.engine.errors import LogMoved, Unavailable
 from kubisnap.engine.journal.log import Journal
+from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from tests.unit.engine.world import ProcessDied, World, spec
 
 
@@ -133,3 +134,27 @@ def test_a_call_that_was_made_long_after_its_step_began_is_looked_for_as_long(
     world.apply()
 
     world.assert_converged()
+
+
+def test_a_rollback_that_finds_a_deleted_cluster_with_nothing_left_makes_it_gone(
+    new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deletion was cut short when all was deleted; its name is free again, so it must not be half there."""
+    world = new_world()
+    world.create(spec(rich=False))
+
+    def die() -> None:
+        raise ProcessDied
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "finish", lambda *_: die())
+        with pytest.raises(ProcessDied):
+            world.delete()
+    world.reopen()
+
+    prepared = prepare_rollback(world.cloud, world.state(), world.context(), abandon=False)
+    kind = ev.OperationKind.ROLLBACK
+    carry_out_rollback(world.journal, world.cloud, prepared, world.context(), kind=kind, summary="")
+
+    assert world.state().gone
+    assert world.journal.claims()[0].released
