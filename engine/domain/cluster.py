@@ -3,7 +3,7 @@
 Knows: specs, resources and events. How events change it is in `state`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import msgspec
@@ -134,7 +134,8 @@ class OpenOperation:
             if step.compensates:
                 continue
             if step.action == "create" and (step.doubtful or not step.answered):
-                work.unknown[self.number, number] = step
+                # its call may have been tried again for as long as the operation was heard of
+                work.unknown[self.number, number] = replace(step, time=max(step.time, self.last_event))
             elif step.action == "update" and step.before is not None:
                 work.touched.setdefault(step.key, Touched(step.resource_id, step.before, step.changed))
             elif step.action == "delete":

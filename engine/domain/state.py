@@ -131,7 +131,8 @@ def _finished(state: ClusterState, event: ev.OperationFinished, recorded: ev.Rec
         return
     state.open = None
     if event.outcome is ev.Outcome.SUCCEEDED:
-        if held.kind is ev.OperationKind.DELETE or (held.kind is ev.OperationKind.ABANDON and state.retired):
+        going_back = held.kind in {ev.OperationKind.ABANDON, ev.OperationKind.ROLLBACK}
+        if held.kind is ev.OperationKind.DELETE or (going_back and state.retired):
             state.gone = True
         if held.kind is not ev.OperationKind.CAPTURE:
             state.unfinished = None

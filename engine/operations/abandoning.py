@@ -124,6 +124,8 @@ def carry_out_rollback(
     if log.displaced:
         raise LogMoved(state.position)
     _conclude(log, state, report)
+    if log.displaced:
+        raise LogMoved(state.position)
     return Result(
         operation=number,
         outcome=ev.Outcome.SUCCEEDED,

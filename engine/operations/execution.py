@@ -196,6 +196,8 @@ class Executor:
         if self._failure is None:
             left = self._remove_doubles()
             finish(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=len(self._done), left=left))
+            if self._log.displaced:  # found out by the last event only: it was not written
+                raise LogMoved(self._log.state.position)
             return left
         step, cause = self._failure
         if self._shut(cause):

@@ -9,7 +9,7 @@ nothing more.
 from threading import Lock
 
 from ..domain.decisions import LEASE_SECONDS
-from ..domain.events import AnyEvent, LeaseRenewed, Recorded, StepFailed, StepStarted
+from ..domain.events import AnyEvent, LeaseRenewed, OperationFinished, Recorded, StepFailed, StepStarted
 from ..domain.state import ClusterState, apply_event
 from ..errors import CloudError, LogMoved
 from ..journal.log import Journal
@@ -29,14 +29,18 @@ class OperationLog:
         self._context = context
         self._lock = Lock()
         self._stream = state.cluster_id
-        self._written = context.clock.monotonic(), context.now()
+        # in ticks and by the date that stands in the log: time may have passed since it was written
+        self._written = context.clock.monotonic(), state.updated
 
     def append(self, *events: AnyEvent) -> list[Recorded]:
         """Append events, durable on return. What happens in a step is caused by the step's start."""
-        if not events:
-            return []
         with self._lock:
             for _ in range(_CATCH_UPS):
+                if self.displaced:  # whoever took over has written how this operation ended
+                    events = tuple(event for event in events if not isinstance(event, OperationFinished))
+                if not events:
+                    return []
+                asked = self._context.clock.monotonic(), self._context.now()  # a slow disk is silence, too
                 try:
                     recorded = self.journal.append(
                         self._stream,
@@ -49,7 +53,7 @@ class OperationLog:
                 else:
                     for item in recorded:
                         apply_event(self.state, item)
-                    self._written = self._context.clock.monotonic(), self._context.now()
+                    self._written = asked
                     return recorded
             raise LogMoved(self.state.position)
 

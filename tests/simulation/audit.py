@@ -1,0 +1,78 @@
+"""The auditor: looks at every call that changes something, at the moment at which it is made.
+
+Its intent must be on disk, and its process must still have the cluster.
+"""
+
+from collections.abc import Sequence
+
+from kubisnap.engine.domain.decisions import LEASE_SECONDS
+from kubisnap.engine.domain.events import OperationFinished, OperationStarted, Recorded
+from kubisnap.engine.domain.resources import Kind, Request
+
+from .scheduling import Process
+from .storing import Shelf
+
+
+class Auditor:
+    """Compares calls with the log that is on disk. `problems` is what it found, for people."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self.problems: list[str] = []
+        self.writes = 0
+
+    def creating(self, process: Process, request: Request) -> None:
+        """Look at a request for a new resource."""
+        self.writes += 1
+        begun = self._shelf.begun.get(request.cluster.id, {})
+        named = [
+            place for place, step in begun.items() if step.action == "create" and step.key == request.key
+        ]
+        self._judge(process, request.cluster.id, named, f"create {request.name}")
+
+    def changing(self, process: Process, kind: Kind, resource_id: str, action: str) -> None:
+        """Look at a request to change or remove a resource."""
+        self.writes += 1
+        for stream, begun in self._shelf.begun.items():
+            named = [
+                place
+                for place, step in begun.items()
+                if step.action == action and (step.key.kind, step.resource_id) == (kind, resource_id)
+            ]
+            if named:
+                self._judge(process, stream, named, f"{action} {resource_id}")
+                return
+        self._judge(process, "", [], f"{action} {kind} {resource_id}")
+
+    def recording(self, process: Process, recorded: Sequence[Recorded]) -> None:
+        """Look at what was written just now: nobody ends the operation of one who is at work."""
+        for item in recorded:
+            holder = self._shelf.holders.get(item.stream)
+            if not isinstance(item.event, OperationStarted | OperationFinished) or holder in {None, process}:
+                continue
+            if holder is None or holder.dead or holder.ended or holder.wall_error or process.wall_error:
+                continue
+            silent = process.scheduler.time - self._shelf.heard[item.stream, self._shelf.holding[item.stream]]
+            if silent < LEASE_SECONDS - 1.0:
+                self._tell(
+                    process, f"took the cluster of {holder.name}, silent for {silent:.0f} seconds only"
+                )
+
+    def _judge(self, process: Process, stream: str, named: list[tuple[int, int]], what: str) -> None:
+        if not named:
+            self._tell(process, f"{what} was asked for before it was written down")
+            return
+        number = max(named)[0]
+        silent = process.scheduler.time - self._shelf.heard[stream, number]
+        holder = self._shelf.holding[stream]
+        if holder > number and silent > LEASE_SECONDS / 2 + 1.0:
+            self._tell(
+                process,
+                f"{what} was asked for by #{number}, which has written nothing for {silent:.0f} seconds, "
+                f"while #{holder} has the cluster",
+            )
+
+    def _tell(self, process: Process, what: str) -> None:
+        problem = f"audit: {process.name}: {what}"
+        process.scheduler.tell(f"BROKEN {problem}")
+        self.problems.append(problem)
