@@ -32,26 +32,26 @@ def is_file(text: str) -> bool:
     return "." in text or "/" in text
 
 
-def refuse_bad_place(path: Path) -> None:
+def refuse_bad_place(name: str) -> None:
     """Raise `InvalidInput` unless a plan may be written there."""
-    if not is_file(str(path)):
-        advice = f"--out {path}.plan"
-        raise InvalidInput("--out", f"{path} could be a cluster's name: add an ending", advice=advice)
-    if not os.path.lexists(path):
+    if not is_file(name):
+        advice = f"--out {name}.plan"
+        raise InvalidInput("--out", f"{name!r} could be a cluster's name: add an ending", advice=advice)
+    if not os.path.lexists(name):
         return
     try:
-        with path.open("rb") as file:
+        with Path(name).open("rb") as file:
             ours = is_plan(file.read(_START))
     except OSError:
         ours = False
     if not ours:
         advice = "choose another name, or move the file away"
-        raise InvalidInput("--out", f"{path} exists and is not a saved plan", advice=advice)
+        raise InvalidInput("--out", f"{name} exists and is not a saved plan", advice=advice)
 
 
-def save(path: Path, prepared: Prepared, context: Context) -> None:
+def save(name: str, prepared: Prepared, context: Context) -> None:
     """Write a plan's file, whole or not at all; an older plan of that name is replaced."""
-    content = save_plan(prepared, context)
+    content, path = save_plan(prepared, context), Path(name)
     try:
         descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -65,40 +65,40 @@ def save(path: Path, prepared: Prepared, context: Context) -> None:
                 Path(unfinished).unlink()
             raise
     except OSError as error:
-        raise InvalidInput("--out", f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInput("--out", f"cannot write {name}: {error.strerror}") from error
 
 
-def read(path: Path) -> SavedPlan:
+def read(name: str) -> SavedPlan:
     """Read a plan's file. Raises `NotFound`, `InvalidInput`, `CorruptPlan`."""
     try:
-        with path.open("rb") as file:
+        with Path(name).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise NotFound("plan", str(path), advice="check the path") from None
+        raise NotFound("plan", name, advice="check the path") from None
     except OSError as error:
-        raise InvalidInput("PLAN", f"cannot read {path}: {error.strerror}") from error
-    return load_plan(content, str(path))
+        raise InvalidInput("PLAN", f"cannot read {name}: {error.strerror}") from error
+    return load_plan(content, name)
 
 
-def apply_saved(session: Session, path: Path, context: Context, what: changes.Change) -> None:
+def apply_saved(session: Session, file: str, context: Context, what: changes.Change) -> None:
     """Carry out exactly what a saved plan says. It was the preview: nobody is asked again."""
-    saved, file = read(path), str(path)
+    saved = read(file)
     with wiring.journal(session) as journal:
         refuse_if_stale(journal, saved, context, file=file)  # before credentials are looked for
         with changes.opened(wiring.cloud(saved.spec.placement.cloud, field=file)) as cloud:
             prepared = prepare_saved(journal, cloud, saved, context, file=file)
             try:
-                what = replace(what, summary=path.name, confirm=lambda: None)
+                what = replace(what, summary=Path(file).name, confirm=lambda: None)
                 changes.change(session, cloud, prepared, context, what)
             except AlreadyExists:  # somebody took the name since
                 refuse_if_stale(journal, saved, context, file=file)
                 raise
 
 
-def show_saved(session: Session, path: Path, context: Context) -> None:
+def show_saved(session: Session, file: str, context: Context) -> None:
     """Show what a saved plan would do, or would have done; a stale one with a warning."""
-    saved = read(path)
-    prepared, stale = saved.prepared(), _staleness(session, saved, context, str(path))
+    saved = read(file)
+    prepared, stale = saved.prepared(), _staleness(session, saved, context, file)
     made = moment(saved.made, context.now(), utc=session.utc)
     # no colours: the text is somebody else's, and control characters in it are shown, not sent
     lines = [
@@ -108,7 +108,7 @@ def show_saved(session: Session, path: Path, context: Context) -> None:
     ]
     document: dict[str, Any] = {
         **plan_document(prepared),
-        "file": str(path),
+        "file": file,
         "saved": {"made": rfc3339(saved.made), "actor": saved.actor, "tool": saved.tool, "stale": stale},
     }
     session.result("\n".join(printable(line) for line in lines), "Plan", document)

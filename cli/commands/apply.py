@@ -51,9 +51,9 @@ def apply(
     declared is not declared any more.
 
     Examples:
+      kubisnap apply new.plan
       kubisnap apply web --yes
       kubisnap apply -f cluster.yaml -m "open port 443" --max-deletions 2 --timeout 20m --yes
-      kubisnap apply new.plan
     """
     from .. import changes, going_back, saving, wiring
 
@@ -74,7 +74,7 @@ def apply(
     elif abandon:
         going_back.abandon(session, target, context, what)
     elif saving.is_file(target):
-        saving.apply_saved(session, Path(target), context, what)
+        saving.apply_saved(session, target, context, what)
     else:
         with wiring.journal(session) as journal:
             opened, prepared = prepare(journal, context, target, file)

@@ -16,8 +16,8 @@ def plan(
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="Plan towards this cluster.yaml.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for kubisnap apply FILE.")
-    ] = None,
+        str, typer.Option("--out", metavar="FILE", help="Save the plan, for kubisnap apply FILE.")
+    ] = "",
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 5 when there is something to do.")
     ] = False,
@@ -37,18 +37,18 @@ def plan(
     from .. import changes, exits, saving, wiring
     from .apply import prepare
 
-    if out is not None:
+    if out:
         saving.refuse_bad_place(out)
     context = wiring.context(session)
     with wiring.journal(session) as journal:
         opened, prepared = prepare(journal, context, cluster, file)
         opened.close()
     refuse_over_budget(prepared, changes.budget_of(budget))
-    if out is not None:
+    if out:
         saving.save(out, prepared, context)
     changes.tell_unfinished(session, prepared, "plan")
-    changes.show_plan(session, prepared, file="" if out is None else str(out))
-    if out is not None:
+    changes.show_plan(session, prepared, file=out)
+    if out:
         session.next(f"kubisnap apply {out}")
     if exit_code and not prepared.empty:
         raise typer.Exit(exits.CODES["differs"])

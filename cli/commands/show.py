@@ -2,7 +2,6 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +35,7 @@ def show(
     from ..render import history as render
 
     if len(ref) == 1 and saving.is_file(ref[0]):
-        saving.show_saved(session, Path(ref[0]), wiring.context(session))
+        saving.show_saved(session, ref[0], wiring.context(session))
         return
     text = "#".join(part.lstrip("#") for part in ref)
     match = re.fullmatch(r"(?:([a-z][a-z0-9-]*(?:@[0-9a-f]{8})?)#|#?)(\d{1,9})", text)
