@@ -23,7 +23,7 @@ from .traffic import Regulated
 _T = TypeVar("_T")
 _CONFLICTS = 3
 
-_NAP = 0.5
+_NAP = 1.0
 """How long at most nobody hears that the operation is to stop, or that something has changed."""
 
 _SOON = 0.001
