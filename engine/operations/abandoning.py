@@ -15,11 +15,11 @@ from ..ports import Cloud
 from .calling import reading, regulated
 from .changing import Prepared, begin, checked_account, refuse_if_held, settle_pending, started_event
 from .context import Context
-from .cost import cluster_cost
+from .cost import Cost, cluster_cost
 from .execution import Result, run_rollback
 from .recording import OperationLog
 from .rollback import Report, Rollback
-from .steps import Action, Change, Plan, Step, fields_of
+from .steps import LOSSES, Action, Change, Plan, Step, fields_of
 
 
 def prepare_rollback(cloud: Cloud, state: ClusterState, context: Context, *, abandon: bool) -> Prepared:
@@ -49,7 +49,7 @@ def prepare_rollback(cloud: Cloud, state: ClusterState, context: Context, *, aba
         intents=tuple(decisions.withdraw(state)) if abandon else (),
         plan=_steps(state, pending, settled),
         settled=settled,
-        cost_after=cluster_cost(state.spec() if spec is None else spec, catalogue),
+        cost_after=Cost() if spec is None else cluster_cost(spec, catalogue),
     )
 
 
@@ -84,6 +84,7 @@ def _steps(state: ClusterState, pending: Unfinished, settled: tuple[ev.StepSettl
                 resource_id=resource_id,
                 resource=None if binding is None else binding.resource,
                 reasons=("the operation made it",),
+                irreversible=LOSSES.get(key.kind, ""),
             )
         )
     gone = {key for key in pending.work.removed if key not in state.bindings}

@@ -26,6 +26,7 @@ from ..domain.resources import (
 )
 from ..errors import Refused
 from .steps import (
+    LOSSES,
     NEW_ONLY,
     REFERENCES,
     UPDATABLE,
@@ -65,12 +66,6 @@ _DELETED_AFTER: Mapping[Kind, tuple[Kind, ...]] = {
 
 _EXCLUSIVE = (SshKey, Network, Subnet, ReservedIpAssignment)
 """What a cloud refuses while another of the kind has the same key, range or server, whatever their names."""
-
-_LOSSES: Mapping[Kind, str] = {
-    Kind.SERVER: "what is on its disk is lost",
-    Kind.VOLUME: "its data is lost",
-    Kind.RESERVED_IP: "the address is lost",
-}
 
 
 def plan(desired: Sequence[Desired], known: Iterable[Known]) -> Plan:
@@ -256,7 +251,7 @@ class _Planner:
                 after=tuple(before),
                 phase=1,
                 replaces=replaced,
-                irreversible=_LOSSES.get(item.key.kind, "") if item.owned else "",
+                irreversible=LOSSES.get(item.key.kind, "") if item.owned else "",
             )
             self.removed.setdefault(item.key.kind, []).append((item, step))
             steps.setdefault(item.key, []).append(step)

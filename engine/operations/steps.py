@@ -90,6 +90,13 @@ UPDATABLE: Mapping[Kind, frozenset[str]] = {
 NEW_ONLY: Mapping[Kind, frozenset[str]] = {Kind.SERVER: frozenset({"user_data", "ssh_keys"})}
 """Fields that are read once, at first boot: a difference concerns new resources only."""
 
+LOSSES: Mapping[Kind, str] = {
+    Kind.SERVER: "what is on its disk is lost",
+    Kind.VOLUME: "its data is lost",
+    Kind.RESERVED_IP: "the address is lost",
+}
+"""What is lost for good when a resource of a kind is deleted."""
+
 REFERENCES: Mapping[str, Kind] = {
     "network": Kind.NETWORK,
     "subnet": Kind.SUBNET,
