@@ -15,6 +15,7 @@ JSON and an exit status, in one place.
     ├── WrongAccount
     ├── NothingUnfinished       there is nothing to resume or abandon
     ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
+    ├── CorruptPlan             a saved plan that cannot be read
     ├── TooManyDeletions        more than `--max-deletions` allows
     ├── Locked                  another operation on this cluster is running
     ├── StoreError              the event store
@@ -45,7 +46,7 @@ JSON and an exit status, in one place.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 Fact = str | int | float | bool | None | list[str]
 Facts = dict[str, Fact]
@@ -123,9 +124,10 @@ class NotFound(KubisnapError):
 
 @dataclass(eq=False)
 class AlreadyExists(KubisnapError):
-    """A cluster name that is in use."""
+    """A cluster name that is in use. `unfinished` is an operation on that cluster, or 0."""
 
     name: str
+    unfinished: int = 0
 
     def __str__(self) -> str:
         return f"a cluster named {self.name!r} already exists in this store"
@@ -133,12 +135,17 @@ class AlreadyExists(KubisnapError):
     @property
     def hint(self) -> str:
         """Point at the cluster that has the name."""
+        if self.unfinished:
+            return (
+                f"kubisnap apply {self.name} --resume      goes on with its #{self.unfinished}\n"
+                f"kubisnap apply {self.name} --abandon      takes it back"
+            )
         return f"kubisnap get {self.name}      see it, or choose another name"
 
     @property
     def facts(self) -> Facts:
         """Return the name."""
-        return {"name": self.name}
+        return {"name": self.name, "unfinished": self.unfinished}
 
 
 @dataclass(eq=False)
@@ -270,17 +277,30 @@ class NothingUnfinished(KubisnapError):
         return {"cluster": self.cluster}
 
 
+class Came(NamedTuple):
+    """An operation that came in between: what, by whom, and when, for machines and for people."""
+
+    what: str
+    actor: str
+    when: str
+    ago: str
+
+
 @dataclass(eq=False)
 class StalePlan(KubisnapError):
-    """A saved plan that is not about the cluster as it is now. `between` says what came in between."""
+    """A saved plan that is not about the cluster as it is now. `between` says what came in between.
+
+    `again` is what to ask for a new one with.
+    """
 
     kind: ClassVar[str] = "stale-plan"
     cluster: str
     file: str
     made_at: int
     now_at: int
-    between: tuple[str, ...] = ()
+    between: tuple[Came, ...] = ()
     reason: str = ""
+    again: str = ""
 
     def __str__(self) -> str:
         if self.reason:
@@ -292,7 +312,7 @@ class StalePlan(KubisnapError):
         """Say how to see the old plan, and how to make a new one."""
         return (
             f"kubisnap show {self.file}      what it would have done\n"
-            f"kubisnap plan {self.cluster} --out {self.file}      a new one"
+            f"kubisnap plan {self.again or self.cluster} --out {self.file}      a new one"
         )
 
     @property
@@ -302,9 +322,31 @@ class StalePlan(KubisnapError):
             "cluster": self.cluster,
             "made_at": self.made_at,
             "now_at": self.now_at,
-            "between": list(self.between),
+            "between": [f"{came.what} ({came.actor}, {came.when})" for came in self.between],
             "reason": self.reason,
         }
+
+
+@dataclass(eq=False)
+class CorruptPlan(KubisnapError):
+    """A saved plan that is damaged, or in a format that this version does not read."""
+
+    kind: ClassVar[str] = "corrupt"
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Say that nothing was done with it."""
+        return "nothing was changed; make the plan anew: kubisnap plan CLUSTER --out FILE"
+
+    @property
+    def facts(self) -> Facts:
+        """Return file and problem."""
+        return {"file": self.file, "problem": self.problem}
 
 
 @dataclass(eq=False)
@@ -317,9 +359,8 @@ class TooManyDeletions(KubisnapError):
     allowed: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.deletions} resources of {self.cluster} would be deleted, {self.allowed} go without asking"
-        )
+        noun = "resource" if self.deletions == 1 else "resources"
+        return f"{self.deletions} {noun} of {self.cluster} would be deleted, {self.allowed} go without asking"
 
     @property
     def hint(self) -> str:
@@ -344,11 +385,13 @@ class Locked(KubisnapError):
     holder: str
     since: str
     expires: str
+    age: str = ""
 
     def __str__(self) -> str:
+        age = f" ({self.age})" if self.age else ""
         return (
             f"{self.cluster} is being changed by {self.actor}: #{self.operation} {self.operation_kind}, "
-            f"{self.holder}, since {self.since}"
+            f"{self.holder}, since {self.since}{age}"
         )
 
     @property
@@ -365,6 +408,7 @@ class Locked(KubisnapError):
         return {
             "cluster": self.cluster,
             "operation": self.operation,
+            "operation_kind": self.operation_kind,
             "actor": self.actor,
             "holder": self.holder,
             "since": self.since,
@@ -675,7 +719,12 @@ class OperationFailed(KubisnapError):
         """Say how to go on."""
         again = f"kubisnap apply {self.cluster}      try again; the intent is kept"
         if self.deleting:
-            again = f"kubisnap delete {self.cluster}      goes on with what is left"
+            again = (
+                f"kubisnap delete {self.cluster}      goes on with what is left\n"
+                f"kubisnap apply {self.cluster} --abandon      keeps what is left"
+            )
+        elif self.partial:
+            again += f"\nkubisnap apply {self.cluster} --abandon      takes back what is left of it"
         elif isinstance(self.cause, Rejected):  # it would be refused again
             again = (
                 f"kubisnap apply -f FILE      with another specification; the intent is kept\n"

@@ -5,7 +5,6 @@ intent events, so that folding them gives exactly what was wanted.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -23,6 +22,7 @@ from .model import (
     canonical,
 )
 from .state import ClusterState, OpenOperation
+from .times import ago, timestamp
 
 LEASE_SECONDS = 120
 """How long an operation holds its cluster after its last event; a living one writes more often."""
@@ -219,13 +219,5 @@ def refuse_if_held(state: ClusterState, *, now: int, holder_alive: bool | None) 
         holder=str(held.holder),
         since=timestamp(held.started),
         expires=timestamp(free_at(held)),
+        age=ago((now - held.started) // 1_000_000),
     )
-
-
-def timestamp(microseconds: int) -> str:
-    """Return RFC 3339 in UTC, to the second.
-
-    >>> timestamp(1_700_000_000_000_000)
-    '2023-11-14T22:13:20Z'
-    """
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

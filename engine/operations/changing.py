@@ -16,7 +16,7 @@ from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Kind
 from ..domain.state import ClusterState, apply_event
 from ..domain.validation import validate
-from ..errors import AlreadyExists, BudgetExceeded, LogMoved, WrongAccount
+from ..errors import AlreadyExists, BudgetExceeded, LogMoved, TooManyDeletions, WrongAccount
 from ..journal.log import Journal
 from ..ports import Account, Cloud
 from .blueprint import blueprint
@@ -28,7 +28,12 @@ from .observing import Observation, observe
 from .planning import Plan, plan
 from .recording import OperationLog
 from .settling import settle
+from .steps import Action
 from .translation import Translation, complete, inherit, lacking
+
+MAX_DELETIONS = 10
+"""What goes without being asked for by number: a pool that shrinks, a replaced server and what hangs on
+it; not a cluster whose specification lost half of its lines."""
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +90,8 @@ def prepare_create(
     validate(spec)
     claim = journal.claim_of(spec.name)
     if claim is not None and not claim.released:
-        raise AlreadyExists(spec.name)
+        pending = journal.state(claim.cluster_id).pending()
+        raise AlreadyExists(spec.name, 0 if pending is None else pending.numbers[-1])
     cloud = regulated(cloud, context)
     account = reading(cloud.account, context)
     catalogue = reading(cloud.catalogue, context)
@@ -303,6 +309,13 @@ def refuse_over_budget(prepared: Prepared, monthly: Decimal | None) -> None:
     """Raise `BudgetExceeded` when the cluster would cost more than `monthly` US dollars a month."""
     if monthly is not None and prepared.cost_after.monthly > monthly:
         raise BudgetExceeded(f"{prepared.cost_after.monthly:.2f}", f"{monthly:.2f}")
+
+
+def refuse_mass_deletion(prepared: Prepared, allowed: int = MAX_DELETIONS) -> None:
+    """Raise `TooManyDeletions` when more than `allowed` resources would be deleted."""
+    deletions = prepared.plan.count(Action.DELETE)
+    if deletions > allowed:
+        raise TooManyDeletions(prepared.name, deletions, allowed)
 
 
 def _cost_now(seen: Observation, catalogue: Catalogue) -> Cost:

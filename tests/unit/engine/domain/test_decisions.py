@@ -15,10 +15,10 @@ from kubisnap.engine.domain.decisions import (
     refuse_if_held,
     retire,
     scaled,
-    timestamp,
 )
 from kubisnap.engine.domain.model import ClusterSpec, NetworkSpec, Placement, canonical
 from kubisnap.engine.domain.state import ClusterState, apply_event, fold
+from kubisnap.engine.domain.times import timestamp
 from kubisnap.engine.errors import InvalidInput, Locked, NotFound, Refused
 from tests.property.strategies import recorded
 from tests.unit.engine.examples import CLUSTER, CONTROL_PLANE, SPEC, WORKERS, changed, with_workers
