@@ -195,7 +195,7 @@ class Executor:
         """
         if self._log.displaced:
             raise LogMoved(self._log.state.position)
-        if self._failure is None and self._stop.is_set():
+        if self._failure is None and self._cut_short():
             raise self._stopped(finish)
         if self._failure is None:
             left = self._remove_doubles()
@@ -205,6 +205,12 @@ class Executor:
         if self._shut(cause):
             raise self._stopped(finish, cause)
         raise self._failed(finish, step, cause) from cause
+
+    def _cut_short(self) -> bool:
+        """Whether it was stopped while something was still to be done, or to be looked for."""
+        held = self._log.state.open
+        doubts = held is not None and bool(held.work.unknown)
+        return self._stop.is_set() and (doubts or len(self._done) < len(self._plan.steps))
 
     def _stopped(self, finish: Finish, cause: CloudError | None = None) -> Interrupted:
         """Record that it stopped before its end; return what to raise. Nothing is taken back."""
