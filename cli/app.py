@@ -179,7 +179,9 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 _INTERRUPTED = Failure(
-    "interrupted", "interrupted", "kubisnap log      what was recorded; kubisnap apply goes on from there"
+    "interrupted",
+    "interrupted",
+    "kubisnap log      what was recorded\nkubisnap apply CLUSTER --resume      goes on from there",
 )
 _CLUMSY = (
     ("Value error, ", ""),

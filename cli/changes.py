@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -11,14 +11,22 @@ import msgspec
 
 from ..engine.domain.events import OperationKind
 from ..engine.domain.model import ClusterSpec
-from ..engine.errors import InvalidInput
+from ..engine.errors import InvalidInput, TooManyDeletions
 from ..engine.journal.log import Journal
-from ..engine.operations.changing import Prepared, carry_out, refuse_over_budget
+from ..engine.operations.abandoning import carry_out_rollback
+from ..engine.operations.changing import (
+    MAX_DELETIONS,
+    Prepared,
+    carry_out,
+    refuse_mass_deletion,
+    refuse_over_budget,
+)
 from ..engine.operations.context import Context
 from ..engine.operations.execution import Result
 from ..engine.ports import Cloud
 from . import wiring
-from .confirm import confirm_change
+from .confirm import confirm_change, confirm_mass_deletion
+from .render.clusters import unfinished_text
 from .render.plans import counts_of, plan_document, plan_text
 from .render.style import duration
 from .session import Session
@@ -31,7 +39,8 @@ _POOL = re.compile(r"pools\[(\d+)\]\.?")
 class Change:
     """What kind of change it is, and what its options say.
 
-    `budget` is as typed; `confirm` replaces the ``[y/N]`` question.
+    `budget` is as typed; `confirm` replaces the ``[y/N]`` question. `max_deletions`: more are asked for
+    by number, None lets all go. `taking_back` are the operations that are taken back, if it is that.
     """
 
     kind: str
@@ -40,6 +49,23 @@ class Change:
     yes: bool = False
     dry_run: bool = False
     confirm: Callable[[], None] | None = None
+    max_deletions: int | None = None
+    taking_back: tuple[int, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Say what is taken back, or nothing."""
+        return f"taking back {numbered(self.taking_back)}" if self.taking_back else ""
+
+
+def numbered(operations: Iterable[int]) -> str:
+    """Return numbers of operations for people."""
+    return ", ".join(f"#{number}" for number in operations)
+
+
+def cap(max_deletions: int | None) -> int:
+    """Return how many deletions go without being asked for by number."""
+    return MAX_DELETIONS if max_deletions is None else max_deletions
 
 
 def budget_of(text: str) -> Decimal | None:
@@ -55,10 +81,17 @@ def budget_of(text: str) -> Decimal | None:
     return amount
 
 
-def show_plan(session: Session, prepared: Prepared, *, exit_code: bool = False) -> bool:
-    """Print the plan as the result; return whether ``--exit-code`` makes this a 5."""
-    session.result(plan_text(prepared, color=session.colored(sys.stdout)), "Plan", plan_document(prepared))
-    return exit_code and not prepared.empty
+def show_plan(
+    session: Session, prepared: Prepared, *, taking_back: tuple[int, ...] = (), file: str = ""
+) -> None:
+    """Print the plan as the result; `file` is where it was saved."""
+    document = plan_document(prepared)
+    title = Change(kind="", taking_back=taking_back).title
+    if taking_back:
+        document["taking_back"] = list(taking_back)
+    if file:
+        document["file"] = file
+    session.result(plan_text(prepared, color=session.colored(sys.stdout), title=title), "Plan", document)
 
 
 def change(
@@ -76,25 +109,29 @@ def change(
     the yes and the first change.
     """
     refuse_over_budget(prepared, budget_of(what.budget))
+    pending = prepared.state.pending()
+    if not what.taking_back:
+        tell_unfinished(session, prepared, what.kind)
     if what.dry_run:
-        show_plan(session, prepared)
+        show_plan(session, prepared, taking_back=what.taking_back)
         return False
-    if prepared.empty:
+    if prepared.empty and pending is None:
         session.result(
             f"{prepared.name}: nothing to do, what is declared is there.",
             "Change",
             {"cluster": prepared.name, "cluster_id": prepared.cluster_id, "outcome": "nothing-to-do"},
         )
         return False
-    _show_and_ask(session, prepared, what)
+    if not prepared.empty or what.taking_back:  # else an unfinished operation is closed in the log
+        _show_and_ask(session, prepared, what)
+    run = carry_out_rollback if what.taking_back else carry_out
     as_json = session.json or session.progress == "jsonl"
-    with stopping_at_once(prepared.name, as_json=as_json), wiring.journal(session, create=True) as journal:
+    stopping = stopping_at_once(prepared.name, as_json=as_json, deleting=what.kind == "delete")
+    with stopping, wiring.journal(session, create=True) as journal:
         if before is not None:
             before(journal)  # what it recorded is ours: the log did not move behind anybody's back
             prepared = msgspec.structs.replace(prepared, position=prepared.state.position)
-        result = carry_out(
-            journal, cloud, prepared, context, kind=OperationKind(what.kind), summary=what.summary
-        )
+        result = run(journal, cloud, prepared, context, kind=OperationKind(what.kind), summary=what.summary)
     _tell(session, prepared, what, result)
     return True
 
@@ -103,11 +140,39 @@ def _show_and_ask(session: Session, prepared: Prepared, what: Change) -> None:
     """Show the plan on stderr, and ask unless the yes was given. Nobody is asked about what was not shown."""
     asking = session.interactive and not what.yes
     show = session.show if asking else session.tell
-    show(f"{plan_text(prepared, color=session.colored(sys.stderr))}\n")
+    show(f"{plan_text(prepared, color=session.colored(sys.stderr), title=what.title)}\n")
+    if what.max_deletions is not None:
+        try:
+            refuse_mass_deletion(prepared, what.max_deletions)
+        except TooManyDeletions as error:
+            confirm_mass_deletion(session, error, yes=what.yes)
+            return
     if what.confirm is not None:
         what.confirm()
+    elif what.taking_back:
+        question = f"Take back {numbered(what.taking_back)} of {prepared.name}?"
+        confirm_change(session, question, yes=what.yes)
     else:
         confirm_change(session, f"Apply to {prepared.name}?", yes=what.yes)
+
+
+_GOES_ON = {
+    "apply": "this goes on with it",
+    "plan": "apply goes on with it",
+    "scale": "this goes on with it, towards the new numbers",
+    "delete": "what it made is removed, too",
+}
+
+
+def tell_unfinished(session: Session, prepared: Prepared, kind: str) -> None:
+    """Say that something is unfinished, and what is done about it."""
+    pending = prepared.state.pending()
+    if pending is None or kind not in _GOES_ON:
+        return
+    told = _GOES_ON["apply" if prepared.state.retired else kind]
+    session.tell(f"note: {unfinished_text(pending)} is unfinished; {told}")
+    if kind != "delete":
+        session.tell(f"      to take it back instead: kubisnap apply {prepared.name} --abandon")
 
 
 def _tell(session: Session, prepared: Prepared, what: Change, result: Result) -> None:

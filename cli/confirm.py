@@ -3,7 +3,8 @@
 import sys
 from dataclasses import dataclass
 
-from ..engine.errors import ConfirmationNeeded, KubisnapError, Refused
+from ..engine.errors import ConfirmationNeeded, KubisnapError, Refused, TooManyDeletions
+from .render.style import counted
 from .session import Session
 
 
@@ -51,6 +52,18 @@ def confirm_deletion(session: Session, name: str, *, yes: str) -> None:
         raise ConfirmationNeeded(f"deleting {name}", f"--yes={name}")
     if _answer(f"Type the name of the cluster to delete it ({name}): ") != name:
         raise Refused("that is not its name; nothing was changed")
+
+
+def confirm_mass_deletion(session: Session, error: TooManyDeletions, *, yes: bool) -> None:
+    """Have the number of deletions typed; raise `error` on a mere ``--yes``, and where nobody is there."""
+    if yes or not session.interactive:
+        raise error
+    number = str(error.deletions)
+    question = (
+        f"{counted(error.deletions, 'resource')} would be deleted; type the number to go on ({number}): "
+    )
+    if _answer(question) != number:
+        raise Refused("that is not the number; nothing was changed")
 
 
 def _answer(question: str) -> str:

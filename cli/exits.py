@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.errors import Fact, KubisnapError, OperationFailed
+from ..engine.errors import Fact, KubisnapError, OperationFailed, RollbackIncomplete, StalePlan
 from .render.style import counted, printable
 
 CODES: dict[str, int] = {
@@ -76,7 +76,7 @@ def failure_of(error: KubisnapError) -> Failure:
         message=str(error),
         hint=error.hint,
         facts=dict(error.facts),
-        details=tuple(_aftermath(error)) if isinstance(error, OperationFailed) else (),
+        details=tuple(_details(error)),
     )
 
 
@@ -86,11 +86,27 @@ def _name(error: KubisnapError) -> str:
     return error.kind
 
 
+def _details(error: KubisnapError) -> list[str]:
+    match error:
+        case OperationFailed():
+            return _aftermath(error)
+        case RollbackIncomplete():
+            return _left(error.rolled_back, error.left)
+        case StalePlan():
+            return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]
+        case _:
+            return []
+
+
+def _left(rolled_back: int, left: tuple[str, ...]) -> list[str]:
+    undone = counted(rolled_back, "change")
+    return [f"  rolled back {undone}; could not remove:", *(f"    {item}" for item in left)]
+
+
 def _aftermath(error: OperationFailed) -> list[str]:
     """Say what became of the changes that were made before the failure."""
     if error.left:
-        undone = counted(error.rolled_back, "change")
-        return [f"  rolled back {undone}; could not remove:", *(f"    {item}" for item in error.left)]
+        return _left(error.rolled_back, error.left)
     if error.done:
         stay = "stays" if error.done == 1 else "stay"
         return [f"  {counted(error.done, 'step')} {stay} done: what was deleted cannot be brought back"]

@@ -115,6 +115,25 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and chang
 Parallel = Annotated[
     int, typer.Option("--parallel", metavar="N", min=1, max=256, help="How many calls at a time.")
 ]
+MaxDeletions = Annotated[
+    int | None,
+    typer.Option(
+        "--max-deletions",
+        metavar="N",
+        min=0,
+        help="How many deletions go without typing their number.",
+        show_default="10",
+    ),
+]
+Timeout = Annotated[
+    str,
+    typer.Option(
+        "--timeout", metavar="TIME", help="Stop the operation after this time: 20m.", show_default=False
+    ),
+]
+StepTimeout = Annotated[
+    str, typer.Option("--step-timeout", metavar="TIME", help="What one step may take.", show_default="10m")
+]
 Budget = Annotated[
     str,
     typer.Option(

@@ -2,7 +2,7 @@
 
 The first one is an ordinary `KeyboardInterrupt`, on which the engine finishes the running calls and
 records. A call may take a minute to come back, though. Its intent is on disk, so leaving at once is
-safe: the next `apply` asks the cloud what became of it.
+safe: whoever goes on, or back, asks the cloud what became of it.
 """
 
 import os
@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from ..engine.errors import Interrupted
 from .exits import Failure
 
 
 @contextmanager
-def stopping_at_once(cluster: str, *, as_json: bool) -> Iterator[None]:
+def stopping_at_once(cluster: str, *, as_json: bool, deleting: bool = False) -> Iterator[None]:
     """Leave the process at the second Ctrl-C. Does nothing where Ctrl-C is somebody else's business."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
@@ -31,7 +32,7 @@ def stopping_at_once(cluster: str, *, as_json: bool) -> Iterator[None]:
         failure = Failure(
             "interrupted",
             "stopped at once: what became of the running calls is not known",
-            f"kubisnap apply {cluster}      looks for it, and goes on from there",
+            Interrupted(cluster, 0, 0, 0, deleting).hint,
         )
         line = failure.json() if as_json else f"\n{failure.text()}"
         os.write(sys.stderr.fileno(), f"{line}\n".encode())

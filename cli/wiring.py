@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import socket
 import sys
 import time
@@ -15,8 +16,9 @@ from .. import __version__
 from ..adapters.registry import open_cloud
 from ..engine.domain.events import Holder
 from ..engine.domain.state import ClusterState
-from ..engine.errors import InvalidInput, NotFound, Refused
+from ..engine.errors import InvalidInput, Locked, NotFound, Refused
 from ..engine.journal.log import Journal, open_journal
+from ..engine.operations.changing import refuse_if_held
 from ..engine.operations.context import Context, Pace
 from ..engine.ports import Cloud
 from .render.progress import progress_for
@@ -24,6 +26,9 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.domain.manifest import Manifest
+
+
+_DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 
 
 class SystemClock:
@@ -57,9 +62,16 @@ def journal(session: Session, *, create: bool = False) -> Journal:
     return open_journal(store_url(session), create=create)
 
 
-def context(session: Session, *, message: str = "", parallel: int = 0) -> Context:
-    """Return who acts, and why, from the flags and the environment."""
-    pace = Pace(parallel=parallel) if parallel else Pace()
+def context(
+    session: Session, *, message: str = "", parallel: int = 0, timeout: str = "", step_timeout: str = ""
+) -> Context:
+    """Return who acts, why and how patiently, from the flags and the environment."""
+    given = {
+        "parallel": parallel,
+        "timeout": seconds_of(timeout, "--timeout") if timeout else 0,
+        "deadline": seconds_of(step_timeout, "--step-timeout") if step_timeout else 0,
+    }
+    pace = Pace(**{name: value for name, value in given.items() if value})
     return Context(
         actor=os.environ.get("KUBISNAP_ACTOR") or _user(),
         holder=Holder(host=socket.gethostname(), pid=os.getpid()),
@@ -71,6 +83,20 @@ def context(session: Session, *, message: str = "", parallel: int = 0) -> Contex
         progress=progress_for(session, sys.stderr),
         pace=pace,
     )
+
+
+def seconds_of(text: str, field: str) -> int:
+    """Return a duration in seconds. Raises `InvalidInput`.
+
+    >>> seconds_of("90s", "--timeout"), seconds_of("1h30m", "--timeout")
+    (90, 5400)
+    """
+    match = _DURATION.fullmatch(text)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = hours * 3600 + minutes * 60 + seconds
+    if not total:
+        raise InvalidInput(field, f"{text!r} is not a duration, such as 90s, 20m or 1h30m")
+    return total
 
 
 def _user() -> str:
@@ -108,6 +134,15 @@ def cloud_of(state: ClusterState) -> Cloud:
 def load_state(journal: Journal, name: str) -> ClusterState:
     """Return a living cluster's state. Raises `NotFound`."""
     return journal.state(journal.cluster_id(name))
+
+
+def hold_on(state: ClusterState, context: Context) -> Locked | None:
+    """Return what holds a cluster right now, or None."""
+    try:
+        refuse_if_held(state, context)
+    except Locked as held:
+        return held
+    return None
 
 
 def only_cluster(journal: Journal, name: str) -> str:

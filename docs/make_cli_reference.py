@@ -20,13 +20,13 @@ _MEANINGS = {
     "partial": "some of it is done and recorded, or something could not be taken back; the error names it",
     "denied": "credentials are missing or refused, or open another account",
     "differs": "only with `--exit-code`: there is something to do",
-    "needs-yes": "a confirmation is needed and nobody can be asked: add `--yes`",
-    "stale-plan": "the log moved while this was decided",
-    "timeout": "the cloud accepted the work and did not end it in time",
+    "needs-yes": "a confirmation is needed and nobody can be asked: add `--yes`, or `--max-deletions`",
+    "stale-plan": "the log moved while this was decided, or since a saved plan was made",
+    "timeout": "`--timeout` is over, or the cloud accepted the work and did not end it in time",
     "not-found": "no such cluster, operation, resource or file",
-    "locked": "another operation on the cluster is running",
-    "corrupt": "a store or an archive is damaged, or something else",
-    "interrupted": "Ctrl-C; what was done is recorded, `kubisnap apply` goes on",
+    "locked": "another operation on the cluster is running; the error says whose, and since when",
+    "corrupt": "a store, an archive or a saved plan is damaged, or something else",
+    "interrupted": "Ctrl-C; what was done is recorded, `kubisnap apply --resume` goes on",
     "bug": "an unexpected error; the message names the file with the report",
 }
 
@@ -43,11 +43,50 @@ Shape: `kubisnap COMMAND [CLUSTER] [OPTIONS]`. Global options may stand before o
   object a line on stderr. [`output.schema.json`](output.schema.json) describes all of them; a minor version
   adds fields, a major one may change them.
 - **Nobody is asked** where there is no terminal, where `CI` is set, and with `--no-input`: a change without
-  `--yes` then exits with 6. `delete` wants the cluster's name: `--yes=NAME`.
+  `--yes` then exits with 6. `delete` wants the cluster's name: `--yes=NAME`. A saved plan was looked at
+  before: `kubisnap apply PLAN` does not ask.
 - **`--dry-run`** shows the plan and changes nothing.
-- **Ctrl-C** finishes the running calls, records, and exits with 130; `kubisnap apply` goes on from there.
+- **Ctrl-C** finishes the running calls, records, and exits with 130; a second one leaves at once. After
+  both the log can be gone on with.
 - **Completion**: `kubisnap completion SHELL` prints a script that completes commands, options and the
   names of the clusters in the store.
+
+## What is unfinished
+
+An operation that was interrupted, ran out of time, failed half-way or lost its process is *unfinished*.
+`get` and `doctor` say so.
+
+- `apply CLUSTER` goes on towards what is declared, and says so first.
+- `apply CLUSTER --resume` does the same, but only if something is unfinished; a rollback that was cut short
+  is finished.
+- `apply CLUSTER --abandon` deletes what the operation made, newest first and by id, changes back what it
+  changed, and declares what was declared before. Of a cluster that was being created nothing stays; its name
+  is free.
+- `scale CLUSTER POOL=N` goes on, too, towards what is declared with the new numbers.
+- `delete CLUSTER` deletes what there is, or goes on deleting; `apply CLUSTER --abandon` keeps what is left.
+- `create` and `restore` refuse the name as long as the cluster is there.
+
+All of them first ask the cloud what became of calls whose outcome is not known, by the names and tags that
+the calls would have given. What could not be taken back is named, with exit status 3; the same command
+tries again. While an operation runs nobody else may change its cluster (exit status 11); its hold ends with
+it, or two minutes after its process wrote last.
+
+## Saved plans
+
+`kubisnap plan ... --out new.plan` saves a plan, `kubisnap show new.plan` shows it at any time, and
+`kubisnap apply new.plan` carries out exactly what it says. It is refused (exit status 7) when anything was
+recorded since, when it was carried out before, when the credentials open another account, and when the
+cloud has changed so that other steps would be needed. Position 0 is a position: a plan for a cluster that
+did not exist is carried out once, too. What has a dot or a slash in it is a file, everything else a cluster.
+
+## Limits
+
+- `--max-deletions N` (10): where `apply`, `scale` or a saved plan would delete more resources, the number is
+  to be typed at a terminal; elsewhere, and with `--yes`, the option must allow it. `delete` has its typed
+  name, and `--abandon` deletes only what the operation made: neither has a cap.
+- `--timeout 20m`: the operation stops as with Ctrl-C, with exit status 9. `--step-timeout 5m`: a step that
+  takes longer has failed. Durations are `90s`, `20m`, `1h30m`, never a bare number.
+- `--budget`, `--parallel`.
 
 ## Settings
 

@@ -18,11 +18,24 @@ if TYPE_CHECKING:
 
 def apply(
     session: Session,
-    cluster: options.AnyCluster = "",
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="[CLUSTER|PLAN]",
+            help="The cluster, or the file of a saved plan.",
+            show_default="the only one",
+            autocompletion=options.clusters_in_store,
+        ),
+    ] = "",
     file: Annotated[
         Path | None,
         typer.Option("--file", "-f", metavar="FILE", help="Declare what this cluster.yaml says first."),
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished operation.")] = False,
+    abandon: Annotated[bool, typer.Option("--abandon", help="Take an unfinished operation back.")] = False,
+    max_deletions: options.MaxDeletions = None,
+    timeout: options.Timeout = "",
+    step_timeout: options.StepTimeout = "",
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -31,22 +44,53 @@ def apply(
 ) -> None:
     """Bring the cloud to what is declared.
 
-    Goes on where an interrupted or failed operation stopped. With -f, what the file says becomes
-    what is declared; a cluster that does not exist is created.
+    With -f, what the file says becomes what is declared; a cluster that does not exist is created.
+    A saved plan (`kubisnap plan --out`) is carried out as it is and without a question, once, and
+    only as long as log and cloud are as they were. Goes on where an unfinished operation stopped;
+    with --resume only if there is one. --abandon deletes what it made, newest first, and what it
+    declared is not declared any more.
 
     Examples:
+      kubisnap apply new.plan
       kubisnap apply web --yes
-      kubisnap apply -f cluster.yaml -m "open port 443" --yes
+      kubisnap apply -f cluster.yaml -m "open port 443" --max-deletions 2 --timeout 20m --yes
     """
-    from .. import changes, wiring
+    from .. import changes, going_back, saving, wiring
 
-    context = wiring.context(session, message=message, parallel=parallel)
-    with wiring.journal(session) as journal:
-        opened, prepared = prepare(journal, context, cluster, file)
-    summary = "" if file is None else file.name
-    what = changes.Change(kind="apply", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
-    with changes.opened(opened):
-        changes.change(session, opened, prepared, context, what)
+    _refuse_together(target, file, resume=resume, abandon=abandon)
+    context = wiring.context(
+        session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
+    )
+    what = changes.Change(
+        kind="apply",
+        summary="" if file is None else file.name,
+        budget=budget,
+        yes=yes,
+        dry_run=dry_run,
+        max_deletions=changes.cap(max_deletions),
+    )
+    if resume:
+        going_back.resume(session, target, context, what)
+    elif abandon:
+        going_back.abandon(session, target, context, what)
+    elif saving.is_file(target):
+        saving.apply_saved(session, target, context, what)
+    else:
+        with wiring.journal(session) as journal:
+            opened, prepared = prepare(journal, context, target, file)
+        with changes.opened(opened):
+            changes.change(session, opened, prepared, context, what)
+
+
+def _refuse_together(target: str, file: Path | None, *, resume: bool, abandon: bool) -> None:
+    """Raise `InvalidInput` where two things are asked for that exclude each other."""
+    from ...engine.errors import InvalidInput
+    from ..saving import is_file
+
+    asked = {"--resume": resume, "--abandon": abandon, "--file": file is not None, "PLAN": is_file(target)}
+    names = [name for name, given in asked.items() if given]
+    if len(names) > 1:
+        raise InvalidInput(names[0], f"not together with {names[1]}", advice="kubisnap apply --help")
 
 
 def prepare(

@@ -57,6 +57,8 @@ def create(
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
+    timeout: options.Timeout = "",
+    step_timeout: options.StepTimeout = "",
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
 ) -> None:
@@ -80,7 +82,9 @@ def create(
             if cloud or region or profile or size or k8s or nodes is not None or ssh_key:
                 raise InvalidInput("--file", "the file says what the cluster is; leave the other options out")
             wanted = _from_file(file, name)
-        context = wiring.context(session, message=message, parallel=parallel)
+        context = wiring.context(
+            session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
+        )
         with wiring.journal(session) as journal:
             try:
                 cloud_there = wiring.cloud(wanted.spec.placement.cloud, field="cloud")

@@ -1,11 +1,9 @@
 """``kubisnap delete``."""
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...engine.errors import Interrupted, OperationFailed
 from .. import options
 from ..confirm import confirm_deletion, refuse_wrong_name
 from ..session import Session
@@ -27,12 +25,15 @@ def delete(
     ] = True,
     message: options.Message = "",
     parallel: options.Parallel = 16,
+    timeout: options.Timeout = "",
+    step_timeout: options.StepTimeout = "",
     dry_run: options.DryRun = False,
 ) -> None:
     """Remove a cluster from its cloud.
 
     A last snapshot is written first. The history stays in the log. What kubisnap did not make,
-    such as an SSH key that was there before, is left alone.
+    such as an SSH key that was there before, is left alone. The typed name stands for any number
+    of deletions. One that was interrupted is gone on with by the same command.
 
     Examples:
       kubisnap delete web --dry-run
@@ -42,7 +43,9 @@ def delete(
     from .. import changes, wiring
 
     refuse_wrong_name(cluster, yes)
-    context = wiring.context(session, message=message, parallel=parallel)
+    context = wiring.context(
+        session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
+    )
     with wiring.journal(session) as journal:
         state = wiring.load_state(journal, cluster)
 
@@ -58,37 +61,9 @@ def delete(
     )
     with changes.opened(wiring.cloud_of(state)) as cloud:
         prepared = prepare_delete(cloud, state, context)
-        try:
-            ran = changes.change(session, cloud, prepared, context, what, before=capture_last)
-        except OperationFailed as error:
-            raise DeletionFailed(*(getattr(error, item.name) for item in fields(error))) from error
-        except Interrupted as error:
-            raise DeletionStopped(*(getattr(error, item.name) for item in fields(error))) from error
+        ran = changes.change(session, cloud, prepared, context, what, before=capture_last)
     if ran:
         session.next(f"kubisnap log {cluster}      its history stays")
-
-
-class DeletionFailed(OperationFailed):
-    """A deletion that did not come to its end: it is deleted on, never applied."""
-
-    @property
-    def hint(self) -> str:
-        """Say how to go on."""
-        again = _go_on(self.cluster)
-        return f"{self.cause.hint}\n{again}" if self.cause.hint else again
-
-
-class DeletionStopped(Interrupted):
-    """Ctrl-C in the middle of a deletion."""
-
-    @property
-    def hint(self) -> str:
-        """Name the command that goes on."""
-        return _go_on(self.cluster)
-
-
-def _go_on(cluster: str) -> str:
-    return f"kubisnap delete {cluster}      goes on with what is left"
 
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:

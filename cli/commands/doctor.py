@@ -3,11 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.domain.state import ClusterState
 
 
 class Finding(NamedTuple):
@@ -100,21 +103,32 @@ def _store(session: Session) -> Iterator[Finding]:
 
     from ...engine.journal.log import sqlite_path
     from .. import wiring
-    from ..render.clusters import status_of
+    from ..render.clusters import unfinished_text, ways_on
     from ..render.style import counted, size
 
     url = wiring.store_url(session)
     names: list[str] = []
-    unfinished: list[str] = []
+    unfinished: list[Finding] = []
+    context = wiring.context(session)
+
+    def look(state: "ClusterState") -> Iterator[Finding]:
+        pending = state.pending()
+        if pending is None:
+            return
+        told, (on, back) = f"{state.name} {unfinished_text(pending)}", ways_on(state)
+        held = wiring.hold_on(state, context)
+        if held is None:
+            yield Finding("WARN", "operation", f"{told} unfinished", f"{on}     or     {back}")
+        else:
+            told = f"{told} runs, {held.holder}, since {held.age}; held until {held.expires}"
+            yield Finding("OK", "operation", told)
 
     def read() -> str:
         with wiring.journal(session) as journal:
             for claim in journal.claims():
                 if not claim.released:
-                    state = journal.state(claim.cluster_id)
                     names.append(claim.name)
-                    if state.open is not None:
-                        unfinished.append(f"{claim.name} {status_of(state)}")
+                    unfinished.extend(look(journal.state(claim.cluster_id)))
         found = counted(len(names), "cluster") if sqlite_path(url).exists() else "not made yet"
         return f"{url}: {found}"
 
@@ -130,5 +144,4 @@ def _store(session: Session) -> Iterator[Finding]:
         yield Finding("WARN", "disk", f"{size(free)} left beside the store", "make room")
     else:
         yield Finding("OK", "disk", f"{size(free)} left beside the store")
-    for name in unfinished:
-        yield Finding("WARN", "operation", name, f"kubisnap apply {name.split()[0]}")
+    yield from unfinished

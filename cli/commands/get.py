@@ -35,7 +35,8 @@ def get(
     from ..render.style import table
 
     name, _, rest = what.partition("/")
-    now = wiring.context(session).now()
+    context = wiring.context(session)
+    now = context.now()
     with wiring.journal(session) as journal:
         if not name:
             states = [journal.state(claim.cluster_id) for claim in journal.claims() if not claim.released]
@@ -44,14 +45,19 @@ def get(
                 if states
                 else f"no clusters in {wiring.store_url(session)}"
             )
-            document = {"clusters": [render.cluster_document(state) for state in states]}
+            document = {
+                "clusters": [
+                    render.cluster_document(state, wiring.hold_on(state, context)) for state in states
+                ]
+            }
             session.result(text, "Clusters", document)
             if not states:
                 session.next("kubisnap create NAME --cloud sandbox")
             return
         state = wiring.load_state(journal, name)
     if not rest:
-        session.result(render.cluster_text(state), "Cluster", render.cluster_document(state))
+        held = wiring.hold_on(state, context)
+        session.result(render.cluster_text(state, held), "Cluster", render.cluster_document(state, held))
         return
     kind, _, item = rest.partition("/")
     if kind not in set(Kind):

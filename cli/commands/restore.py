@@ -24,6 +24,8 @@ def restore(
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
+    timeout: options.Timeout = "",
+    step_timeout: options.StepTimeout = "",
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
 ) -> None:
@@ -44,7 +46,9 @@ def restore(
     digest, rows = from_file(file)
     archived = unpack(str(file), digest, rows)
     cloud, _, region = target.partition(":")
-    context = wiring.context(session, message=message, parallel=parallel)
+    context = wiring.context(
+        session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
+    )
     where = wiring.cloud(cloud or archived.spec.placement.cloud, field="--on")
     with changes.opened(where) as opened:
         with wiring.journal(session) as journal:

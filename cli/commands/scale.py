@@ -14,15 +14,19 @@ def scale(
     pools: Annotated[
         list[str], typer.Argument(metavar="POOL=N...", help="Pools and how many servers.", show_default=False)
     ],
+    max_deletions: options.MaxDeletions = None,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
+    timeout: options.Timeout = "",
+    step_timeout: options.StepTimeout = "",
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Change how many servers a pool has.
 
-    Scaling down removes the servers with the highest numbers first.
+    Scaling down removes the servers with the highest numbers first. Where an operation is
+    unfinished this goes on with it: all that is declared is brought about, not the pools alone.
 
     Examples:
       kubisnap scale web workers=4 --yes
@@ -34,13 +38,22 @@ def scale(
     from .. import changes, wiring
 
     counts = _counts(pools)
-    context = wiring.context(session, message=message, parallel=parallel)
+    context = wiring.context(
+        session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
+    )
     with wiring.journal(session) as journal:
         state = wiring.load_state(journal, cluster)
         spec = scaled(state, counts)
         before = {pool.name: pool.count for pool in state.spec().pools}
         summary = ", ".join(f"{name} {before[name]}→{count}" for name, count in counts.items())
-    what = changes.Change(kind="scale", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
+    what = changes.Change(
+        kind="scale",
+        summary=summary,
+        budget=budget,
+        yes=yes,
+        dry_run=dry_run,
+        max_deletions=changes.cap(max_deletions),
+    )
     with changes.opened(wiring.cloud_of(state)) as cloud:
         try:
             prepared = prepare_change(cloud, state, context, spec=spec)

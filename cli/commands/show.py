@@ -13,20 +13,30 @@ def show(
     session: Session,
     ref: Annotated[
         list[str],
-        typer.Argument(metavar="REF", help="An operation: web#3, or web 3.", show_default=False),
+        typer.Argument(
+            metavar="REF|PLAN",
+            help="An operation: web#3, or web 3; or the file of a saved plan.",
+            show_default=False,
+        ),
     ],
 ) -> None:
-    """Show one operation in full.
+    """Show one operation in full, or a saved plan.
+
+    A plan is shown also when it cannot be carried out any more.
 
     Examples:
       kubisnap show web#1
       kubisnap show web 1 -o json
+      kubisnap show new.plan
     """
     from ...engine.errors import InvalidInput, NotFound
     from ...engine.operations.history import operations
-    from .. import wiring
+    from .. import saving, wiring
     from ..render import history as render
 
+    if len(ref) == 1 and saving.is_file(ref[0]):
+        saving.show_saved(session, ref[0], wiring.context(session))
+        return
     text = "#".join(part.lstrip("#") for part in ref)
     match = re.fullmatch(r"(?:([a-z][a-z0-9-]*(?:@[0-9a-f]{8})?)#|#?)(\d{1,9})", text)
     if match is None:

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from ...engine.domain.resources import Key, Kind
-from ...engine.domain.state import Binding, ClusterState
+from ...engine.domain.state import Binding, ClusterState, Unfinished
+from ...engine.errors import Locked
 from .style import moment, printable, table
 
 _TREE = (Kind.NETWORK, Kind.SUBNET, Kind.FIREWALL, Kind.SSH_KEY, Kind.LOAD_BALANCER, Kind.RESERVED_IP)
@@ -17,8 +18,9 @@ def status_of(state: ClusterState) -> str:
         return "deleted"
     if state.retired:
         return "deleting"
-    if state.open is not None:
-        return f"#{state.open.number} unfinished"
+    pending = state.pending()
+    if pending is not None:
+        return f"#{pending.numbers[-1]} unfinished"
     wanted = set(state.spec().servers())
     have = {key.name for key in state.bindings if key.kind is Kind.SERVER}
     if not have:
@@ -54,12 +56,60 @@ def clusters_text(states: list[ClusterState], now: int, *, utc: bool) -> str:
     return table(rows, header=["NAME", "PLACE", "KUBERNETES", "SERVERS", "STATUS", "LOG", "CHANGED"])
 
 
-def cluster_text(state: ClusterState) -> str:
+def unfinished_text(pending: Unfinished) -> str:
+    """Name the operations that did not come to their end: the first, and those that went on with it."""
+    first, *rest = pending.numbers
+    return ", ".join([f"#{first} {pending.kind}", *(f"#{number}" for number in rest)])
+
+
+def ways_on(state: ClusterState) -> tuple[str, str]:
+    """Return the command that goes on with what is unfinished, and the one that takes it back."""
+    pending = state.pending()
+    deleting = state.retired and pending is not None and pending.before.declared
+    on = f"kubisnap delete {state.name}" if deleting else f"kubisnap apply {state.name} --resume"
+    return on, f"kubisnap apply {state.name} --abandon"
+
+
+def _unfinished(state: ClusterState, held: Locked | None) -> list[str]:
+    """Say what is unfinished, and what can be done about it: to wait, as long as it is held."""
+    pending = state.pending()
+    if pending is None:
+        return []
+    if held is not None:
+        since = f"since {held.since} ({held.age})"
+        return [
+            f"  ! {unfinished_text(pending)} is being carried out by {held.actor}, {held.holder}, {since}",
+            f"      held until {held.expires} unless it writes again",
+        ]
+    on, back = ways_on(state)
+    lines = [f"  ! {unfinished_text(pending)} did not come to its end"]
+    effect = "keeps what is left" if state.retired and pending.before.declared else "takes it back"
+    return [*lines, f"      {on}      goes on with it", f"      {back}      {effect}"]
+
+
+def unfinished_document(state: ClusterState, held: Locked | None) -> dict[str, Any] | None:
+    """Return what is unfinished as JSON, with both ways on; `held` says who is at it."""
+    pending = state.pending()
+    if pending is None:
+        return None
+    on, back = ways_on(state)
+    return {
+        "operations": pending.numbers,
+        "operation_kind": pending.kind.value,
+        "rolling_back": pending.rolling_back,
+        "resume": on,
+        "abandon": back,
+        "held": None if held is None else dict(held.facts),
+    }
+
+
+def cluster_text(state: ClusterState, held: Locked | None = None) -> str:
     """Return one cluster as a tree; problems are named, equal things are not hidden."""
     lines = [
         f"{state.name}  {place_of(state)}  Kubernetes {state.kubernetes}  {status_of(state)}",
         f"  id       {state.cluster_id}  log #{state.operations}",
         f"  account  {state.account or '-'}",
+        *_unfinished(state, held),
     ]
     rows: list[list[str]] = []
     for pool in state.spec().pools:
@@ -102,7 +152,7 @@ def _server(state: ClusterState, name: str) -> list[str]:
     return [f"    {name}", _id(binding), ", ".join(part for part in (note, addresses) if part)]
 
 
-def cluster_document(state: ClusterState) -> dict[str, Any]:
+def cluster_document(state: ClusterState, held: Locked | None = None) -> dict[str, Any]:
     """Return a cluster as JSON: intent, and what it is bound to."""
     return {
         "name": state.name,
@@ -110,6 +160,7 @@ def cluster_document(state: ClusterState) -> dict[str, Any]:
         "status": status_of(state),
         "account": state.account,
         "log": {"operation": state.operations, "position": state.position},
+        "unfinished": unfinished_document(state, held),
         "spec": msgspec.to_builtins(state.spec()),
         "origin": msgspec.to_builtins(state.origin),
         "resources": [resource_document(key, binding) for key, binding in sorted(state.bindings.items())],

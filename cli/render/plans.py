@@ -40,20 +40,21 @@ def headline(prepared: Prepared) -> str:
     )
 
 
-def plan_text(prepared: Prepared, *, color: bool) -> str:
-    """Return the whole plan for people."""
-    if prepared.empty:
+def plan_text(prepared: Prepared, *, color: bool, title: str = "") -> str:
+    """Return the whole plan for people; one that takes something back has a `title` that says what."""
+    if prepared.empty and not title:
         return f"{headline(prepared)}\n\nnothing to do: what is declared is there."
-    lines = [paint(headline(prepared), "bold", on=color), ""]
+    lines = [paint(headline(prepared), "bold", on=color), *([title] if title else []), ""]
     lines += _translation(prepared)
     lines += [f"  ! {key} ({item}) is not at the cloud any more" for key, item in prepared.lost]
     lines += list(_steps(prepared, color=color))
     if prepared.translation is None:
         lines += [f"  ! {printable(item)}" for item in prepared.lacking]
-    lines += [f"  note: {note} differ; this concerns new ones only" for note in prepared.plan.notes]
+    about = "" if title else " differ; this concerns new ones only"
+    lines += [f"  note: {note}{about}" for note in prepared.plan.notes]
     if prepared.plan.empty and not prepared.lost:
         gone = "nothing of it is left at the cloud; its name becomes free"
-        same = "nothing to change at the cloud; the new intent is recorded"
+        same = f"nothing to change at the cloud; the {'end' if title else 'new intent'} is recorded"
         lines.append(f"  {gone if prepared.spec is None else same}")
     lines += ["", _counting(prepared), _cost_text(prepared)]
     lines += [paint(line, "red", on=color) for line in _losses(prepared)]

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from ...engine.domain.times import ago, timestamp
+
 _CODES = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1", "cyan": "36"}
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MINUTE, _HOUR = 60, 3600
 
 
 def paint(text: str, color: str, *, on: bool) -> str:
@@ -44,14 +46,8 @@ def moment(microseconds: int, now: int, *, utc: bool) -> str:
     """Return a time for people: ``14 min ago``; with `utc`, and for what is to come, RFC 3339."""
     seconds = (now - microseconds) // 1_000_000
     if utc or seconds < 0:
-        return f"{datetime.fromtimestamp(microseconds // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    if seconds < _MINUTE:
-        return f"{seconds} s ago"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min ago"
-    if seconds < _DAY:
-        return f"{seconds // _HOUR} h ago"
-    return f"{seconds // _DAY} d ago"
+        return timestamp(microseconds)
+    return ago(seconds)
 
 
 def rfc3339(microseconds: int) -> str:

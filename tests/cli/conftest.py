@@ -35,7 +35,7 @@ from kubisnap.engine.operations.context import Pace
 PUBLIC_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} ada@example.com\n"
 TOKEN = "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 _MONDAY = 1_793_611_800.0  # 2026-11-02T09:30:00Z
-_KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START", "TMPDIR")
+_KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START", "TMPDIR")
 _QUESTION = re.compile(r"(\[y/N\]|\([a-z0-9-]+\):) $")
 _MINUTE = 60.0
 
@@ -131,7 +131,7 @@ class Desk:
 
     def one_at_a_time(self) -> None:
         """Make the order of steps the same every time."""
-        self._patch.setattr(wiring, "Pace", lambda **_: Pace(parallel=1))
+        self._patch.setattr(wiring, "Pace", lambda **given: Pace(**{**given, "parallel": 1}))
 
     def setenv(self, name: str, value: str) -> None:
         self._patch.setenv(name, value)
@@ -189,7 +189,12 @@ class Desk:
         reader = _Terminal(master, list(typed))
         words = [sys.executable, "-c", _TAKE_TERMINAL, *shlex.split(line)]
         with subprocess.Popen(
-            words, cwd=self.home, env=dict(self.environment()), stdin=slave, stdout=slave, stderr=slave
+            words,
+            cwd=self.home,
+            env={**{name: os.environ[name] for name in _KEPT if name in os.environ}, **self.environment()},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
         ) as process:
             os.close(slave)
             status = process.wait(timeout=60)

@@ -164,7 +164,10 @@ def test_a_deletion_that_fails_is_gone_on_with(desk: "Desk", ocean: "DigitalOcea
     assert re.search(
         r"^  \d steps stay done: what was deleted cannot be brought back$", failed.err, re.MULTILINE
     )
-    assert failed.err.endswith("hint: kubisnap delete web      goes on with what is left\n")
+    assert failed.err.endswith(
+        "hint: kubisnap delete web      goes on with what is left\n"
+        "hint: kubisnap apply web --abandon      keeps what is left\n"
+    )
     assert " deleting " in desk.ok("get").out
     refused = desk.run("apply web --yes")
     assert (refused.status, refused.err) == (

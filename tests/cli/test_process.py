@@ -27,7 +27,7 @@ HEAVY = (
 _LONG = 60
 
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_START", "CI", "PYTHONIOENCODING")
+_KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_START", "CI", "PYTHONIOENCODING")
 _TO_THE_CLOUD = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_END_POINT")
 
 
@@ -191,7 +191,9 @@ def test_the_second_ctrl_c_leaves_at_once_and_apply_finds_what_was_made(
         assert json.loads(err.splitlines()[-1])["message"] == message
     else:
         assert err.endswith(
-            f"\nerror: {message}\nhint: kubisnap apply web      looks for it, and goes on from there\n"
+            f"\nerror: {message}\n"
+            "hint: kubisnap apply web --resume      goes on from here\n"
+            "hint: kubisnap apply web --abandon      takes it back\n"
         )
     instant_ocean.clear_faults()
     assert run(desk, *KUBISNAP, "apply", "web", "--yes")[0] == 0
