@@ -55,7 +55,7 @@ def confirm_deletion(session: Session, name: str, *, yes: str) -> None:
 
 
 def confirm_mass_deletion(session: Session, error: TooManyDeletions, *, yes: bool) -> None:
-    """Have the number of deletions typed; on a mere ``--yes`` and where nobody can be asked, raise `error`."""
+    """Have the number of deletions typed; raise `error` on a mere ``--yes``, and where nobody is there."""
     if yes or not session.interactive:
         raise error
     number = str(error.deletions)

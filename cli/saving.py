@@ -90,8 +90,9 @@ def apply_saved(session: Session, file: str, context: Context, what: changes.Cha
             try:
                 what = replace(what, summary=Path(file).name, confirm=lambda: None)
                 changes.change(session, cloud, prepared, context, what)
-            except AlreadyExists:  # somebody took the name since
-                refuse_if_stale(journal, saved, context, file=file)
+            except AlreadyExists:  # somebody took the name since, and may have made the store
+                with wiring.journal(session) as anew:
+                    refuse_if_stale(anew, saved, context, file=file)
                 raise
 
 

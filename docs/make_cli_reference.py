@@ -57,12 +57,13 @@ An operation that was interrupted, ran out of time, failed half-way or lost its 
 `get` and `doctor` say so.
 
 - `apply CLUSTER` goes on towards what is declared, and says so first.
-- `apply CLUSTER --resume` does the same, but only if something is unfinished; a rollback that was cut short is
-  finished.
-- `apply CLUSTER --abandon` deletes what the operation made, newest first and by id, changes back what it changed,
-  and declares what was declared before. Of a cluster that was being created nothing stays; its name is free.
+- `apply CLUSTER --resume` does the same, but only if something is unfinished; a rollback that was cut short
+  is finished.
+- `apply CLUSTER --abandon` deletes what the operation made, newest first and by id, changes back what it
+  changed, and declares what was declared before. Of a cluster that was being created nothing stays; its name
+  is free.
 - `scale CLUSTER POOL=N` goes on, too, towards what is declared with the new numbers.
-- `delete CLUSTER` deletes what there is, or goes on deleting; `apply CLUSTER --abandon` then keeps what is left.
+- `delete CLUSTER` deletes what there is, or goes on deleting; `apply CLUSTER --abandon` keeps what is left.
 - `create` and `restore` refuse the name as long as the cluster is there.
 
 All of them first ask the cloud what became of calls whose outcome is not known, by the names and tags that

@@ -44,8 +44,17 @@ if TYPE_CHECKING:
     from .engine.domain.validation import validate
     from .engine.errors import KubisnapError
     from .engine.journal.log import Journal, open_journal
-    from .engine.operations.changing import carry_out, prepare_change, prepare_create, prepare_delete
+    from .engine.operations.abandoning import carry_out_rollback, prepare_rollback
+    from .engine.operations.changing import (
+        carry_out,
+        prepare_change,
+        prepare_create,
+        prepare_delete,
+        refuse_mass_deletion,
+        refuse_over_budget,
+    )
     from .engine.operations.context import Context, Pace
+    from .engine.operations.saved import load_plan, prepare_saved, save_plan
     from .engine.operations.snapshots import capture, prepare_restore, unpack
 
 __version__ = "0.1.0"
@@ -76,8 +85,10 @@ _HOME = {
     "VolumeSpec": "engine.domain.model",
     "capture": "engine.operations.snapshots",
     "carry_out": "engine.operations.changing",
+    "carry_out_rollback": "engine.operations.abandoning",
     "fold": "engine.domain.state",
     "load_manifest": "engine.domain.manifest:load",
+    "load_plan": "engine.operations.saved",
     "neutral": "engine.domain.model",
     "open_cloud": "adapters.registry",
     "open_journal": "engine.journal.log",
@@ -86,6 +97,11 @@ _HOME = {
     "prepare_create": "engine.operations.changing",
     "prepare_delete": "engine.operations.changing",
     "prepare_restore": "engine.operations.snapshots",
+    "prepare_rollback": "engine.operations.abandoning",
+    "prepare_saved": "engine.operations.saved",
+    "refuse_mass_deletion": "engine.operations.changing",
+    "refuse_over_budget": "engine.operations.changing",
+    "save_plan": "engine.operations.saved",
     "save_snapshot": "archives",
     "unpack": "engine.operations.snapshots",
     "validate": "engine.domain.validation",
@@ -118,8 +134,10 @@ __all__ = [
     "__version__",
     "capture",
     "carry_out",
+    "carry_out_rollback",
     "fold",
     "load_manifest",
+    "load_plan",
     "neutral",
     "open_cloud",
     "open_journal",
@@ -128,6 +146,11 @@ __all__ = [
     "prepare_create",
     "prepare_delete",
     "prepare_restore",
+    "prepare_rollback",
+    "prepare_saved",
+    "refuse_mass_deletion",
+    "refuse_over_budget",
+    "save_plan",
     "save_snapshot",
     "unpack",
     "validate",

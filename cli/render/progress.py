@@ -94,7 +94,7 @@ class Lines:
         """Say that changes are taken back."""
         self._expect(count)
         changes = counted(count, "change")
-        self._line(paint(f"  rolling back {changes} of this operation …", "yellow", on=self._color))
+        self._line(paint(f"  rolling back {changes} …", "yellow", on=self._color))
 
     def interrupted(self, running: int) -> None:
         """Say what Ctrl-C does."""

@@ -24,7 +24,11 @@ SUCCESSES = (
     ("Plan", "plan web"),
     ("Change", "apply web --yes"),
     ("Plan", "scale web workers=4 --dry-run"),
+    ("Plan", "plan web --out web.plan"),
+    ("Plan", "show web.plan"),
+    ("Change", "apply web.plan"),
     ("Change", "scale web workers=4 -m why --yes"),
+    ("Plan", "show web.plan"),
     ("Plan", "scale web workers=1 --dry-run"),
     ("Clusters", "get"),
     ("Cluster", "get web"),
@@ -89,6 +93,8 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
             assert set(done.err.splitlines()) <= {
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
+                "next: kubisnap apply web.plan",
+                "warning: the plan was made at position 40 of the log, which is at 50 now",
             }
 
 

@@ -29,6 +29,7 @@ def scratch_environment(folder: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(folder / "data"),
         "KUBISNAP_SANDBOX_LATENCY": "0",
         "LC_ALL": "C.UTF-8",
+        **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
     }
 
 

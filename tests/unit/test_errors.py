@@ -135,6 +135,10 @@ def test_a_failed_operation_says_why_and_what_is_left() -> None:
     assert error.partial
     assert error.facts["cause_message"] == "no more"
     assert error.facts["left"] == ["network/main (n-1)"]
-    assert error.hint.splitlines() == [cause.hint, "kubisnap apply web      try again; the intent is kept"]
+    assert error.hint.splitlines() == [
+        cause.hint,
+        "kubisnap apply web      try again; the intent is kept",
+        "kubisnap apply web --abandon      takes back what is left of it",
+    ]
     assert not OperationFailed("web", 3, "server/a", cause).partial
     assert OperationFailed("web", 3, "server/a", cause, done=1).partial
