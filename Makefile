@@ -1,5 +1,6 @@
 # make demo   the main job, end to end, on this machine: no account, no root, no Docker
 # make test   the whole suite        (make test ARGS="-k name" passes options to pytest)
+# make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
@@ -7,11 +8,13 @@
 
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 10000
+FIRST ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts format docs bench bench-startup clean
+.PHONY: help demo test simulate check lint types contracts format docs bench bench-startup clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -33,6 +36,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
 check: lint types contracts test
 
