@@ -26,7 +26,7 @@ class Fate(StrEnum):
 AWAY = frozenset({Fate.FREEZE, Fate.SUSPEND})
 """The process is there and does nothing for so long that others may think otherwise."""
 
-_OFTEN = (*Fate, Fate.CRASH, Fate.CRASH, Fate.CRASH, Fate.FREEZE)
+_OFTEN = (*Fate, Fate.CRASH, Fate.CRASH, Fate.CRASH, Fate.FREEZE, Fate.FREEZE, Fate.SUSPEND)
 
 
 @dataclass(frozen=True)

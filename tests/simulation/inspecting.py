@@ -4,14 +4,13 @@ import traceback
 from collections.abc import Iterable
 
 from kubisnap.engine.domain import events as ev
-from kubisnap.engine.domain.state import ClusterState, fold
+from kubisnap.engine.domain.state import ClusterState
 from kubisnap.engine.errors import CloudError, Interrupted, Locked, OperationFailed, RollbackIncomplete
 
 from . import judging
 from .commanding import KIND, MAKING, Command
-from .judging import Item, of_cluster
+from .judging import DamagedError, Item, of_cluster
 from .stage import Stage
-from .storing import DamagedError
 
 _CONVERGING = MAKING | {KIND.APPLY, KIND.SCALE}
 
@@ -29,7 +28,7 @@ class Inspector:
         self._doubtful = False
 
     def wishing(self) -> None:
-        """Remember what is there before anything is asked for."""
+        """Remember what is there before anything is begun that may be taken back."""
         claim = self._stage.shelf.journal.claim_of(self._name)
         self._wished_at = 0 if claim is None else len(self._stage.shelf.books.get(claim.cluster_id, []))
         self._then = self._stage.sandbox.dump()
@@ -51,16 +50,16 @@ class Inspector:
         if claim is not None:
             recorded = self._stage.shelf.books.get(claim.cluster_id, [])
             when = f"{self._name} after {command.process.name}"
-            gaps = judging.well_formed(recorded)
-            if gaps:
-                raise DamagedError(f"{when}: {', '.join(gaps)}")
-            state = fold(recorded)
-            problems = self._held(command, state) if alone else []
+            state = judging.folded(recorded)
+            problems = judging.well_formed(recorded)
+            problems += self._held(command, state) if alone else []
             if alone and not self._doubtful:
                 problems += self._results(command, recorded, state)
             self._stage.broken(problems, when)
         if command.succeeded and quiet:
             self._doubtful = False
+        if command.succeeded or not alone:
+            self.wishing()  # going back from here on is going back to this
 
     def _held(self, command: Command, state: ClusterState) -> list[str]:
         """See that the lease is given back, by all who could."""
@@ -118,7 +117,7 @@ def last_look(stage: Stage, foreign: Iterable[Item]) -> None:
     dump = stage.sandbox.dump()
     for stream, recorded in stage.shelf.books.items():
         if not stream.startswith("name:"):
-            state = fold(recorded)
+            state = judging.folded(recorded)
             stage.broken(_at_the_end(stage, dump, recorded, state), f"{state.name} ({stream[:8]}) at the end")
     stage.broken(judging.unchanged(list(foreign), stage.foreign()), "what is not ours")
 

@@ -19,6 +19,18 @@ from kubisnap.engine.operations.steps import fields_of
 Item = dict[str, Any]
 
 
+class DamagedError(Exception):
+    """The store is not what was promised: nothing that is read from it can be judged."""
+
+
+def folded(recorded: list[ev.Recorded]) -> ClusterState:
+    """Return the state that a log adds up to."""
+    try:
+        return fold(recorded)
+    except ValueError as error:
+        raise DamagedError(f"the log does not fold: {error}") from error
+
+
 def of_cluster(dump: list[Item], cluster_id: str) -> list[Item]:
     """Return what the cloud holds of a cluster, but for what is leaving."""
     return [item for item in dump if item["cluster"] == cluster_id and item["status"] != "deleting"]
@@ -71,7 +83,7 @@ def at_rest(recorded: list[ev.Recorded]) -> list[str]:
 
 def same_as_log(state: ClusterState, recorded: list[ev.Recorded]) -> list[str]:
     """See that the state that was kept is the fold of what was written."""
-    return [] if state == fold(recorded) else ["the state that was kept is not the fold of the log"]
+    return [] if state == folded(recorded) else ["the state that was kept is not the fold of the log"]
 
 
 def explained(dump: list[Item], state: ClusterState) -> list[str]:

@@ -10,10 +10,11 @@ from kubisnap.engine.errors import Locked, RollbackIncomplete
 from .commanding import KIND, MAKING, Command, start
 from .fates import AWAY, Doom, Fate
 from .inspecting import Inspector, foreseen, last_look
+from .judging import DamagedError
 from .scenario import Story, Wish, stories
 from .scheduling import StuckError
 from .stage import Stage, Verdict
-from .storing import DamagedError, furnish
+from .storing import furnish
 
 _TRIES = 30
 _MEMORY = Path("/dev/shm")
@@ -120,7 +121,7 @@ class Operator:
         chance, scheduler = self._chance, self._stage.scheduler
         scheduler.sleep(chance.choice((0.0, 1.0, 10.0, 130.0)) * chance.random())
         same = Wish(wish.kind, wish.spec)
-        for _ in range(3):
+        for _ in range(4):
             command = start(self._stage, self.name, same, chance, again=True, doom=None)
             commands.append(command)
             if chance.random() < 0.2:
@@ -128,7 +129,7 @@ class Operator:
             scheduler.join([command.task])
             if not isinstance(command.error, Locked):
                 return
-            scheduler.sleep(chance.choice((20.0, 130.0)))
+            scheduler.sleep(chance.choice((20.0, 130.0, 130.0)))
 
     def apply_to_the_end(self) -> None:
         """Apply what is declared until there is nothing to do."""

@@ -84,7 +84,7 @@ def test_transactions_that_are_not_whole_are_found(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Recorder, "insert_rows", one_by_one)
 
-    assert found("after a power failure", "is not what was written")
+    assert found("after a power failure", "is not what was written", "does not fold")
 
 
 def test_a_state_that_drifts_from_the_log_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
