@@ -1,5 +1,6 @@
 # make demo   the main job, end to end, on this machine: no account, no root, no Docker
 # make test   the whole suite        (make test ARGS="-k name" passes options to pytest)
+# make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 # make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
 #             bench-thousand, bench-journal, bench-peer    (see benchmarks/README.md)
@@ -11,12 +12,15 @@
 
 PYTHON ?= python3
 ARGS ?=
+SEEDS ?= 10000
+FIRST ?=
 BENCHMARKS := startup engine thousand journal peer
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts format docs bench $(BENCHMARKS:%=bench-%) flight kill clean
+.PHONY: help demo test check lint types contracts format docs clean
+.PHONY: simulate crash kill flight bench $(BENCHMARKS:%=bench-%)
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -38,6 +42,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
 check: lint types contracts test
 

@@ -1,11 +1,13 @@
 """The command line of the simulation: ``python -m tests.simulation``."""
 
 import argparse
+import os
 import sys
 from random import SystemRandom
 
-from .playing import Verdict, play
+from .playing import play
 from .running import Ticker, complaint, play_all
+from .stage import Verdict
 
 
 def _say(text: str) -> None:
@@ -16,7 +18,7 @@ def _say(text: str) -> None:
 def replayed(verdict: Verdict) -> str:
     """Return the trace of a run, and what was broken in it."""
     end = complaint(verdict) if verdict.problems else f"seed {verdict.seed}: nothing is broken"
-    return "\n".join([*map(str, verdict.trace), end])
+    return f"{verdict.story}\n{end}"
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=500, help="how many")
     parser.add_argument("--first", type=int, default=None, help="the first; a random one is printed")
-    parser.add_argument("--jobs", type=int, default=2, help="how many processes")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many processes")
     parser.add_argument("--replay", type=int, metavar="SEED", help="play one seed and print what happened")
     given = parser.parse_args()
     if given.replay is not None:

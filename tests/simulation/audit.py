@@ -48,9 +48,11 @@ class Auditor:
         """Look at what was written just now: nobody ends the operation of one who is at work."""
         for item in recorded:
             holder = self._shelf.holders.get(item.stream)
-            if not isinstance(item.event, OperationStarted | OperationFinished) or holder in {None, process}:
+            if holder is None or holder is process:
                 continue
-            if holder is None or holder.dead or holder.ended or holder.wall_error or process.wall_error:
+            if not isinstance(item.event, OperationStarted | OperationFinished):
+                continue
+            if holder.dead or holder.ended or holder.wall_error or process.wall_error:
                 continue
             silent = process.scheduler.time - self._shelf.heard[item.stream, self._shelf.holding[item.stream]]
             if silent < LEASE_SECONDS - 1.0:

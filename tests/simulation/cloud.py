@@ -144,13 +144,11 @@ class Line:
 
     def _write(self, what: str, ask: Callable[[], _T]) -> _T:
         process, sky, weather = self._process, self._sky, self._sky.weather
-        try:
+        process.point()
+        if process.dies_in_call:
+            sky.deliver(what, ask, sky.random.choice((0.0, LATEST)))
+            process.die("killed while a request is on its way")
             process.point()
-        except BaseException:  # it died; the request may be on its way already
-            if weather.late and sky.random.random() < 0.3:
-                sky.strike("on its way when its process ended")
-                sky.deliver(what, ask, LATEST)
-            raise
         self._bad_weather(writing=True)
         drawn = sky.random.random()
         if drawn < weather.late:

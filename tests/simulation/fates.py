@@ -13,15 +13,20 @@ class Fate(StrEnum):
     """One way for a process to be disturbed."""
 
     CRASH = "crash"
+    CALL = "killed while a request is on its way"
     POWER = "power failure"
     CTRL_C = "Ctrl-C"
     CTRL_C_TWICE = "Ctrl-C twice"
     FREEZE = "frozen beyond its lease"
+    SUSPEND = "suspended beyond its lease"
     JUMP = "clock jump"
     FULL = "disk full"
 
 
-_OFTEN = (*Fate, Fate.CRASH, Fate.CRASH, Fate.CRASH, Fate.FREEZE, Fate.FREEZE)
+AWAY = frozenset({Fate.FREEZE, Fate.SUSPEND})
+"""The process is there and does nothing for so long that others may think otherwise."""
+
+_OFTEN = (*Fate, Fate.CRASH, Fate.CRASH, Fate.CRASH, Fate.FREEZE, Fate.FREEZE, Fate.SUSPEND)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Doom:
         fate = random.choice(_OFTEN)
         at = random.randint(1, random.choice((20, 100, 400)))
         seconds = 0.0
-        if fate is Fate.FREEZE:
+        if fate in AWAY:
             seconds = random.uniform(100.0, 400.0)
         elif fate is Fate.JUMP:
             seconds = random.choice((-1.0, 1.0)) * random.choice((1.0, 90.0, 1000.0))
@@ -53,6 +58,8 @@ class Doom:
             case Fate.CRASH:
                 process.die("killed")
                 process.point()
+            case Fate.CALL:
+                process.dies_in_call = True
             case Fate.POWER:
                 shelf.power_fails = True
             case Fate.CTRL_C:
@@ -61,7 +68,8 @@ class Doom:
             case Fate.CTRL_C_TWICE:
                 process.pressed = 2
                 process.scheduler.stir()
-            case Fate.FREEZE:
+            case Fate.FREEZE | Fate.SUSPEND:
+                process.slept = self.seconds if self.fate is Fate.SUSPEND else 0.0
                 process.frozen_until = process.scheduler.time + self.seconds
                 process.scheduler.rest()
             case Fate.JUMP:

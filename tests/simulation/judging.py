@@ -19,6 +19,18 @@ from kubisnap.engine.operations.steps import fields_of
 Item = dict[str, Any]
 
 
+class DamagedError(Exception):
+    """The store is not what was promised: nothing that is read from it can be judged."""
+
+
+def folded(recorded: list[ev.Recorded]) -> ClusterState:
+    """Return the state that a log adds up to."""
+    try:
+        return fold(recorded)
+    except ValueError as error:
+        raise DamagedError(f"the log does not fold: {error}") from error
+
+
 def of_cluster(dump: list[Item], cluster_id: str) -> list[Item]:
     """Return what the cloud holds of a cluster, but for what is leaving."""
     return [item for item in dump if item["cluster"] == cluster_id and item["status"] != "deleting"]
@@ -45,40 +57,33 @@ def well_formed(recorded: list[ev.Recorded]) -> list[str]:
 
 
 def at_rest(recorded: list[ev.Recorded]) -> list[str]:
-    """See that every operation has an end, and every step an outcome or an operation that says otherwise."""
-    problems = []
-    outcomes: dict[int, ev.Outcome] = {}
+    """See that every operation has an end, and every step an outcome if its operation succeeded."""
+    outcomes: dict[int, ev.Outcome | None] = {}
     begun: dict[tuple[int, int], ev.StepStarted] = {}
     for item in recorded:
         event = item.event
         if isinstance(event, ev.OperationStarted):
-            outcomes.setdefault(item.operation, ev.Outcome.FAILED)
-            outcomes.pop(item.operation)
-            outcomes[item.operation] = ev.Outcome.FAILED
-            begun[item.operation, 0] = ev.StepStarted(step=0, action="", key=_NO_KEY)
+            outcomes[item.operation] = None
         elif isinstance(event, ev.OperationFinished):
             outcomes[item.operation] = event.outcome
-            begun.pop((item.operation, 0), None)
         elif isinstance(event, ev.StepStarted):
             begun[item.operation, event.step] = event
         elif isinstance(event, ev.StepSucceeded | ev.StepFailed):
             begun.pop((item.operation, event.step), None)
         elif isinstance(event, ev.StepSettled):
             begun.pop((event.operation, event.step), None)
-    for (operation, step), event in begun.items():
-        if not step:
-            problems.append(f"#{operation} has no end")
-        elif outcomes.get(operation) is ev.Outcome.SUCCEEDED:
-            problems.append(f"#{operation} succeeded, and its step {step} ({event.key}) has no outcome")
+    problems = [f"#{number} has no end" for number, outcome in outcomes.items() if outcome is None]
+    problems += [
+        f"#{number} succeeded, and its step {step} ({event.key}) has no outcome"
+        for (number, step), event in begun.items()
+        if outcomes.get(number) is ev.Outcome.SUCCEEDED
+    ]
     return problems
-
-
-_NO_KEY = ev.Key(Kind.TAG, "")
 
 
 def same_as_log(state: ClusterState, recorded: list[ev.Recorded]) -> list[str]:
     """See that the state that was kept is the fold of what was written."""
-    return [] if state == fold(recorded) else ["the state that was kept is not the fold of the log"]
+    return [] if state == folded(recorded) else ["the state that was kept is not the fold of the log"]
 
 
 def explained(dump: list[Item], state: ClusterState) -> list[str]:
@@ -106,8 +111,8 @@ def converged(dump: list[Item], state: ClusterState) -> list[str]:
     problems = []
     wanted = {item.key: item.resource for item in blueprint(state.spec(), CATALOGUE)}
     held = {(item["kind"], item["id"]): item for item in dump}
-    problems += [f"{key} is declared and not bound" for key in wanted.keys() - state.bindings.keys()]
-    problems += [f"{key} is bound and not declared" for key in state.bindings.keys() - wanted.keys()]
+    problems += [f"{key} is declared and not bound" for key in sorted(wanted.keys() - state.bindings.keys())]
+    problems += [f"{key} is bound and not declared" for key in sorted(state.bindings.keys() - wanted.keys())]
     for key, binding in state.bindings.items():
         item = held.get((key.kind.value, binding.resource_id))
         if item is None:
@@ -130,6 +135,13 @@ def converged(dump: list[Item], state: ClusterState) -> list[str]:
     problems += [f"{count} of {what} too many" for what, count in (mine - named).items()]
     problems += [f"{count} of {what} missing" for what, count in (named - mine).items()]
     return problems
+
+
+def nothing(dump: list[Item], cluster_id: str) -> list[str]:
+    """See that a cluster that is gone left nothing."""
+    return [
+        f"left behind: {item['kind']} {item['name']} ({item['id']})" for item in of_cluster(dump, cluster_id)
+    ]
 
 
 def unchanged(before: list[Item], after: list[Item]) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from .playing import Verdict, play
+from .playing import play
+from .stage import Verdict
 
 _CHUNK = 10
 

@@ -47,6 +47,17 @@ class Wish:
     finishes_rollback: bool = False
     patience: int = 2
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether what is unfinished is taken back."""
+        return self.abandons or self.finishes_rollback
+
+    @property
+    def told(self) -> str:
+        """Say it."""
+        ways = {self.abandons: "or abandon it", self.finishes_rollback: "going back once"}
+        return f"the operator wants to {self.kind} {ways.get(True, '')}".rstrip()
+
 
 @dataclass(frozen=True)
 class Story:

@@ -62,7 +62,10 @@ class Process:
         self.ended = False
         self.frozen_until = 0.0
         self.wall_error = 0.0
+        self.slept = 0.0
+        """How long its machine was suspended: seconds that a monotonic clock does not count."""
         self.pressed = 0
+        self.dies_in_call = False
         self.points = 0
         self.task: Task | None = None
         self.at_point: Callable[[Process], None] = lambda _: None
@@ -208,13 +211,11 @@ class Scheduler:
                 task.look()
         due = [max(task.until, task.process.frozen_until) for task in tasks]
         first = min(due)
-        if first > self.time:
-            self.time = first
         if math.isinf(first) or self.switches > _ENDLESS:
             names = ", ".join(task.name for task in tasks)
             self._broken = StuckError(f"nobody comes to an end of {names}")
             return self._first
-        now = self.time
+        self.time = now = max(self.time, first)
         ready = [task for task, at in zip(tasks, due, strict=True) if at <= now]
         return ready[0] if len(ready) == 1 else ready[self.random.randrange(len(ready))]
 
@@ -234,8 +235,8 @@ class SimulatedClock:
         return EPOCH + self._process.scheduler.time + self._process.wall_error
 
     def monotonic(self) -> float:
-        """Return seconds that never go backwards."""
-        return self._process.scheduler.time
+        """Return seconds that never go backwards, those of a suspended machine not counted."""
+        return self._process.scheduler.time - self._process.slept
 
     def sleep(self, seconds: float) -> None:
         """Let others go on meanwhile."""

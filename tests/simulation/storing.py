@@ -15,6 +15,7 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.journal.log import Journal, open_journal
 from kubisnap.engine.journal.sqlite import Recorder
 
+from .judging import DamagedError
 from .scheduling import Process, Scheduler, SimulatedClock
 
 _SECTOR = 512
@@ -35,10 +36,6 @@ def furnish(folder: Path) -> None:
             _EMPTY.update({file.name: file.read_bytes() for file in first.iterdir()})
     for file, content in _EMPTY.items():
         (folder / file).write_bytes(content)
-
-
-class DamagedError(Exception):
-    """The store did not come back as it was promised."""
 
 
 class Shelf:

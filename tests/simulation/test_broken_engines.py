@@ -7,6 +7,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key
+from kubisnap.engine.domain.state import apply_event
 from kubisnap.engine.journal.sqlite import Recorder
 from kubisnap.engine.operations import abandoning, changing, recording, rollback, settling
 from kubisnap.engine.operations.actions import Actions
@@ -83,11 +84,11 @@ def test_transactions_that_are_not_whole_are_found(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Recorder, "insert_rows", one_by_one)
 
-    assert found("after a power failure", "is not what was written")
+    assert found("after a power failure", "is not what was written", "does not fold")
 
 
 def test_a_state_that_drifts_from_the_log_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = recording.apply_event
+    right = apply_event
 
     def forgetful(state: Any, recorded: ev.Recorded) -> None:
         right(state, recorded)
