@@ -199,7 +199,11 @@ class Executor:
             raise self._stopped(finish)
         if self._failure is None:
             left = self._remove_doubles()
+            if self._log.displaced:  # what is done here may be undone by now
+                raise LogMoved(self._log.state.position)
             finish(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=len(self._done), left=left))
+            if self._log.displaced:
+                raise LogMoved(self._log.state.position)
             return left
         step, cause = self._failure
         if self._shut(cause):
