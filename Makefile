@@ -1,6 +1,7 @@
 # make demo   the main job, end to end, on this machine: no account, no root, no Docker
 # make test   the whole suite        (make test ARGS="-k name" passes options to pytest)
 # make check  lint + types + import contracts + tests, as CI runs it
+# make crash  every operation, ended or troubled at every moment (in `make test`: at many of them)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
 # nothing has to be done.
@@ -11,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts format docs bench bench-startup clean
+.PHONY: help demo test crash check lint types contracts format docs bench bench-startup clean
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -33,6 +34,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+crash: $(READY)
+	@KUBISNAP_CRASH=every $(BIN)/python -m pytest -n auto tests/crash $(ARGS)
 
 check: lint types contracts test
 
