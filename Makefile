@@ -6,6 +6,7 @@
 #             bench-thousand, bench-journal, bench-peer    (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
+# make crash  every operation, ended or troubled at every moment (in `make test`: at many of them)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
 # nothing has to be done.
@@ -45,6 +46,9 @@ test: $(READY)
 
 simulate: $(READY)
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
+
+crash: $(READY)
+	@KUBISNAP_CRASH=every $(BIN)/python -m pytest -n auto tests/crash $(ARGS)
 
 check: lint types contracts test
 

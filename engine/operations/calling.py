@@ -325,6 +325,7 @@ class Caller:
                 raise StoppedError
             nap = min(left, _NAP)
             self._context.clock.sleep(nap)
+            self._log.renew()  # who waits has the cluster all the same
             left -= nap
         if self._stop.is_set():
             raise StoppedError

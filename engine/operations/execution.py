@@ -195,6 +195,8 @@ class Executor:
             raise self._stopped(finish)
         if self._failure is None:
             left = self._remove_doubles()
+            if self._log.displaced:  # what is done here may be undone by now
+                raise LogMoved(self._log.state.position)
             finish(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=len(self._done), left=left))
             if self._log.displaced:  # found out by the last event only: it was not written
                 raise LogMoved(self._log.state.position)

@@ -99,9 +99,15 @@ class OperationLog:
         return held.version if step is None or isinstance(event, StepStarted) else step.version
 
     def _catch_up(self) -> None:
-        self.displaced = True
+        """Take in what came between: who takes over says so, by ending this operation first.
+
+        It may as well be what this operation wrote when Ctrl-C struck, or the last words of one that
+        lost the cluster earlier.
+        """
         for item in self.journal.read(self._stream, after=self.state.position):
             apply_event(self.state, item)
+        held = self.state.open
+        self.displaced = self.displaced or held is None or held.number != self.number
 
 
 def step_failed(step: int, error: CloudError) -> StepFailed:

@@ -58,7 +58,7 @@ class Camera:
 
     world: World
     pictures: list[Picture] = field(default_factory=list)
-    lock: RLock = field(default_factory=RLock)  # type: ignore[valid-type]  # a function, says typeshed
+    lock: RLock = field(default_factory=RLock)
 
     def film(self, act: Callable[[World], object]) -> list[Picture]:
         """Return what the disk and the cloud look like at every moment of an operation, in order."""

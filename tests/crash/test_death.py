@@ -75,13 +75,13 @@ def _wait_for_the_lease(world: World, stage: Scene) -> None:
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_so_it_is_with_four_hands(tmp_path: Path, name: str, way: str, every: bool) -> None:
-    _die(name, WAYS[way], tmp_path, step=1 if every else 6, parallel=4)
+    _die(name, WAYS[way], tmp_path, step=1 if every else 8, parallel=4)
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_so_it_is_at_a_cloud_whose_lists_lag_behind(tmp_path: Path, name: str, way: str, every: bool) -> None:
-    _die(name, WAYS[way], tmp_path, step=1 if every else 4, parallel=2, lag=_LAG)
+    _die(name, WAYS[way], tmp_path, step=1 if every else 8, parallel=2, lag=_LAG)
 
 
 def _die(name: str, way: Way, folder: Path, *, step: int, parallel: int, lag: float = 0.0) -> None:
@@ -102,9 +102,9 @@ def _some(pictures: Sequence[Picture], step: int) -> list[tuple[int, Picture]]:
 def test_the_next_process_may_die_as_well(tmp_path: Path, name: str, ways: str, every: bool) -> None:
     first, second = (WAYS[way] for way in ways.split("-"))
     stage = scene(name)
-    for number, found in _some(film(name, tmp_path / "film"), 5 if every else 17):
+    for number, found in _some(film(name, tmp_path / "film"), 5 if every else 29):
         with _next_process(found, tmp_path / f"{number}", parallel=1) as world:
             pictures = Camera(world).film(lambda world: first(world, stage))
-        for again, left in _some(pictures, 5 if every else 11):
+        for again, left in _some(pictures, 5 if every else 17):
             with _next_process(left, tmp_path / f"{number}-{again}", parallel=1) as world:
                 assert_all_is_well(world, stage, second(world, stage))

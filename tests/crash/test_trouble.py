@@ -114,15 +114,15 @@ class Kind:
 
 
 TROUBLES: dict[str, Kind] = {
-    "lost-answer": Kind(lost_answer),
-    "lost-answer-unseen": Kind(lost_answer_unseen, step=3),
+    "lost-answer": Kind(lost_answer, step=2),
+    "lost-answer-unseen": Kind(lost_answer_unseen, step=5),
     "lost-network": Kind(
-        lost_network, (Unavailable, CloudSilent, OperationFailed, RollbackIncomplete), step=5
+        lost_network, (Unavailable, CloudSilent, OperationFailed, RollbackIncomplete), step=9
     ),
     "lost-in-the-middle": Kind(
-        lost_in_the_middle, (CloudSilent, OperationFailed, RollbackIncomplete), step=2
+        lost_in_the_middle, (CloudSilent, OperationFailed, RollbackIncomplete), step=4
     ),
-    "full-disk": Kind(full_disk, (StoreUnusable,), step=4),
+    "full-disk": Kind(full_disk, (StoreUnusable,), step=7),
 }
 
 
@@ -161,11 +161,11 @@ def _acting(world: World, stage: Scene) -> KubisnapError | None:
     return None
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"abandon-delete"}))  # it writes too little
 def test_a_disk_that_is_really_full_holds_a_whole_log(tmp_path: Path, name: str, every: bool) -> None:
     """SQLite itself says so, in the middle of a transaction as it may be."""
     stage = scene(name)
-    for pages in count(0, 1 if every else 4):
+    for pages in count(0, 1 if every else 8):
         world = stage.world(tmp_path / f"{pages}")
         stage.operation.spoil(world)
         used = _pages(world)

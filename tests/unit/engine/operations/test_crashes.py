@@ -1,21 +1,18 @@
-"""The process ends: at every write to the log, before and after it, and at every call to the cloud.
+"""The process ends at a write to the log or a call to the cloud: a few stories of that.
 
 Nothing of what would have come after is done: the journal and the cloud refuse to work from then on.
-The next process opens the store anew, finds the holder dead, and goes on: nothing twice, nothing left.
+That it may be any write and any call is proven in `tests/crash`.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Kind
-from kubisnap.engine.errors import NotFound, OperationFailed, Rejected
-from tests.unit.engine.operations.test_rollback import bigger, shrunk
-from tests.unit.engine.world import ProcessDied, World, spec
+from kubisnap.engine.errors import Rejected
+from tests.unit.engine.world import ProcessDied, World
 
 _CALLS = {"create", "update", "delete", "find", "ready", "observe"}
 
@@ -58,85 +55,10 @@ class Death:
             raise ProcessDied
 
 
-Act = Callable[[World], Any]
-
-
 def _restart(world: World) -> None:
     world.reopen()
     world.mend()
     world.alive = False
-
-
-def _rolling_back(world: World) -> None:
-    world.cloud.on("create", Kind.RESERVED_IP_ASSIGNMENT, before=Rejected("sandbox", "no"), times=99)
-    with suppress(OperationFailed):
-        world.create()
-
-
-SCENES: dict[str, tuple[Act, Act]] = {
-    "create": (lambda _: None, lambda world: world.create()),
-    "create-behind-a-lag": (
-        lambda world: world.sandbox.inject(Faults(list_lag=30.0)),
-        lambda world: world.create(),
-    ),
-    "grow": (lambda world: world.create(), lambda world: world.apply(bigger(spec()))),
-    "shrink": (lambda world: world.create(spec(workers=3)), lambda world: world.apply(shrunk())),
-    "roll-back": (lambda _: None, _rolling_back),
-    "delete": (lambda world: world.create(), lambda world: world.delete()),
-}
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("what", ["write", "call"])
-@pytest.mark.parametrize("scene", sorted(SCENES))
-def test_whenever_the_process_ends_the_next_one_goes_on(
-    new_world: Callable[..., World], scene: str, what: str, when: str
-) -> None:
-    prepare, act = SCENES[scene]
-    nth, step = 1, 1 if scene in {"create", "delete"} else 3
-    while True:
-        world = new_world(parallel=1 + nth % 3)
-        world.add_foreign_key()
-        foreign = world.dump()
-        prepare(world)
-        death = Death(world, what, when, nth)
-        try:
-            act(world)
-        except ProcessDied:
-            _restart(world)
-        else:
-            assert not death.dead
-            assert nth > 9, "there was hardly an occasion to die"
-            world.close()
-            return
-        if scene == "delete":
-            _finish_deleting(world, foreign)
-        else:
-            _finish_making(world)
-        world.close()
-        nth += step
-
-
-def _finish_making(world: World) -> None:
-    try:
-        world.journal.cluster_id("web")
-    except NotFound:
-        world.create()  # not even the intent was written down
-    else:
-        if not world.prepare_apply().empty:
-            world.apply()
-    world.assert_converged()
-
-
-def _finish_deleting(world: World, foreign: list[dict[str, Any]]) -> None:
-    if not world.journal.claims()[0].released:
-        if not world.state().retired:
-            world.assert_converged()  # not even the intent was written down
-        world.delete()
-    assert world.dump() == foreign
-    assert world.state().gone
-    assert world.journal.claims()[0].released
-    world.assert_sound()
 
 
 def test_a_process_that_died_thrice_is_followed_by_a_fourth(new_world: Callable[..., World]) -> None:

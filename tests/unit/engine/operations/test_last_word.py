@@ -1,12 +1,16 @@
 """A process dies when everything is made, and before it could say so."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
 from kubisnap.engine.domain import events as ev
+from kubisnap.engine.domain.decisions import LEASE_SECONDS
 from kubisnap.engine.domain.resources import Kind
+from kubisnap.engine.errors import LogMoved, Unavailable
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
+from kubisnap.engine.operations.changing import carry_out
 from tests.unit.engine.world import ProcessDied, World, spec
 
 
@@ -55,3 +59,35 @@ def test_going_back_later_does_not_take_the_whole_cluster_with_it(speechless: Wo
     )
     assert speechless.dump() == before
     speechless.assert_converged()
+
+
+def test_who_looks_for_doubles_at_the_end_keeps_the_cluster(world: World) -> None:
+    """The cloud does not answer for a long time, just when everything is made: nobody else may begin."""
+    for method, nth in (("observe_all", 1), ("account", 2)):
+        world.cloud.on(method, nth=nth, before=Unavailable("sandbox", "no answer"), times=999)
+    assert "could not be seen" in world.create().kept[-1]
+    times = [item.time for item in world.log()]
+    assert times[-1] - times[0] > 2 * LEASE_SECONDS * 1_000_000
+    assert max(after - before for before, after in pairwise(times)) < LEASE_SECONDS * 1_000_000
+
+
+def test_who_lost_the_cluster_while_it_looked_for_doubles_does_not_say_that_all_is_well(world: World) -> None:
+    def taken() -> None:
+        state = world.state()
+        late = ev.OperationFinished(outcome=ev.Outcome.INTERRUPTED)
+        world.journal.append(state.cluster_id, state.position, [late], world.context().envelope(1))
+        state = world.state()
+        started = ev.OperationStarted(
+            kind=ev.OperationKind.DELETE, summary="", holder=ev.Holder(host="there", pid=1), tool=""
+        )
+        world.journal.append(state.cluster_id, state.position, [started], world.context().envelope(2))
+
+    world.cloud.on("observe_all", before=taken)
+    prepared = world.prepare_create()
+    with pytest.raises(LogMoved):
+        carry_out(
+            world.journal, world.cloud, prepared, world.context(), kind=ev.OperationKind.CREATE, summary=""
+        )
+    held = world.state().open
+    assert held is not None
+    assert held.number == 2
