@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -122,7 +122,10 @@ def change(
             {"cluster": prepared.name, "cluster_id": prepared.cluster_id, "outcome": "nothing-to-do"},
         )
         return False
-    if not prepared.empty or what.taking_back:  # else an unfinished operation is closed in the log
+    if prepared.told_only and not what.taking_back:  # nothing to say yes to
+        session.tell(f"{plan_text(prepared, color=session.colored(sys.stderr))}\n")
+        what = replace(what, summary=what.summary or ("drift recorded" if prepared.news else ""))
+    else:
         _show_and_ask(session, prepared, what)
     run = carry_out_rollback if what.taking_back else carry_out
     as_json = session.json or session.progress == "jsonl"

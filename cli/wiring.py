@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
 
 
+LIST_LAG = "KUBISNAP_LIST_LAG"
+"""How long a cloud's lists may lag behind: so long is looked for what a dead process may have made."""
+
+
 class SystemClock:
     """The real time."""
 
@@ -70,11 +74,12 @@ def context(
         "parallel": parallel,
         "timeout": seconds_of(timeout, "--timeout") if timeout else 0,
         "deadline": seconds_of(step_timeout, "--step-timeout") if step_timeout else 0,
+        "settled_after": seconds_of(lag, LIST_LAG) if (lag := os.environ.get(LIST_LAG, "")) else 0,
     }
     pace = Pace(**{name: value for name, value in given.items() if value})
     return Context(
         actor=os.environ.get("KUBISNAP_ACTOR") or _user(),
-        holder=Holder(host=socket.gethostname(), pid=os.getpid()),
+        holder=Holder(host=socket.gethostname(), pid=os.getpid(), scope=_scope()),
         tool=f"kubisnap {__version__}",
         clock=SystemClock(),
         random=SystemRandom(),
@@ -106,9 +111,18 @@ def _user() -> str:
         return f"uid-{os.getuid()}"
 
 
+def _scope() -> str:
+    """Return what tells this start of this host, and this container, from others; empty: unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - it names no path
+    except OSError:
+        return ""
+
+
 def _alive(holder: Holder) -> bool | None:
-    """Tell whether a process of this host runs; None for another host's."""
-    if holder.host != socket.gethostname():
+    """Tell whether a process runs; None for those of other hosts and containers, which nobody sees here."""
+    if (holder.host, holder.scope) != (socket.gethostname(), _scope()):
         return None
     try:
         os.kill(holder.pid, 0)

@@ -7,6 +7,8 @@ import msgspec
 from ...engine.domain.resources import Key, Kind
 from ...engine.domain.state import Binding, ClusterState, Unfinished
 from ...engine.errors import Locked
+from ...engine.operations.history import drift_text
+from .drift import told_document
 from .style import moment, printable, table
 
 _TREE = (Kind.NETWORK, Kind.SUBNET, Kind.FIREWALL, Kind.SSH_KEY, Kind.LOAD_BALANCER, Kind.RESERVED_IP)
@@ -129,7 +131,8 @@ def cluster_text(state: ClusterState, held: Locked | None = None) -> str:
     for volume in state.spec().volumes:
         binding = state.bindings.get(Key(Kind.VOLUME, volume.name))
         others.append([f"  volume/{volume.name}", _id(binding), f"{volume.size_gib} GiB", volume.server])
-    return "\n".join(part for part in (*lines, table(rows), table(others)) if part)
+    drifted = [f"  ! {printable(drift_text(event))}" for _, event in sorted(state.drifted.items())]
+    return "\n".join(part for part in (*lines, table(rows), table(others), *drifted) if part)
 
 
 def _size(pins: dict[str, str], state: ClusterState) -> str:
@@ -164,6 +167,7 @@ def cluster_document(state: ClusterState, held: Locked | None = None) -> dict[st
         "spec": msgspec.to_builtins(state.spec()),
         "origin": msgspec.to_builtins(state.origin),
         "resources": [resource_document(key, binding) for key, binding in sorted(state.bindings.items())],
+        "drift": [told_document(event) for _, event in sorted(state.drifted.items())],
     }
 
 

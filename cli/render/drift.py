@@ -71,3 +71,22 @@ def drift_document(drift: Drift) -> dict[str, Any]:
         "changes": msgspec.to_builtins(drift.changes),
         "note": drift.note,
     }
+
+
+def told_document(event: DriftObserved) -> dict[str, Any]:
+    """Return drift as the log tells it, as JSON."""
+    return {
+        "resource": str(event.key),
+        "id": event.resource_id,
+        "policy": event.policy.value,
+        "missing": event.missing,
+        "changes": [
+            {
+                "field": item.field,
+                "before": msgspec.json.decode(item.before),
+                "after": msgspec.json.decode(item.after),
+            }
+            for item in event.changes
+        ],
+        "note": "",
+    }

@@ -204,11 +204,16 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """The process that runs an operation."""
+class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The process that runs an operation.
+
+    `scope` tells apart what shares a host's name and not its processes: containers, the host before it
+    was started anew. Empty: nobody knows.
+    """
 
     host: str
     pid: int
+    scope: str = ""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"

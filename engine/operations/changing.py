@@ -79,6 +79,12 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         return self.plan.empty and not self.intents and not self.lost and not unfinished
 
     @property
+    def told_only(self) -> bool:
+        """Whether nothing is done or declared: only the log is to hear of drift, or of an operation's end."""
+        nothing = self.plan.empty and not self.intents and not self.lost
+        return nothing and self.spec is not None and not self.empty
+
+    @property
     def new(self) -> bool:
         """Whether the cluster does not exist yet."""
         return not self.state.declared

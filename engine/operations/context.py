@@ -119,9 +119,9 @@ class Pace:
     timeout: float | None = None
     """What a whole operation may take."""
     looks: int = 5
-    """How often a call with an unknown outcome is looked for before it is taken to have had no effect."""
+    """How often a call without an answer is looked for before it is made again; doubles go at the end."""
     settled_after: float = 60.0
-    """A cloud's lists show by then what was made."""
+    """A cloud's lists show by then what was made: so long is looked for what a dead process may have made."""
 
     def __post_init__(self) -> None:
         if self.parallel < 1:

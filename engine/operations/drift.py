@@ -104,10 +104,10 @@ def _decided(item: Known, changes: tuple[Change, ...], asked: DriftPolicy | None
     if drift.policy is not DriftPolicy.REVERT:
         return drift
     if any(change.field == "size_gib" and change.after > change.before for change in changes):
-        return drift.to_stay("a volume does not shrink; with adopt, the new size is declared")
+        return drift.to_stay("a volume does not shrink (adopt would declare its new size)")
     in_place = kind in _LINKS or all(change.field in UPDATABLE.get(kind, ()) for change in changes)
     if asked is None and not in_place:
-        return drift.to_stay("it would have to be replaced; with revert, it is")
+        return drift.to_stay("to undo it, it would be replaced (revert asks for that)")
     return drift
 
 

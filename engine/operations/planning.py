@@ -198,7 +198,7 @@ class _Planner:
             if change.field == "size_gib" and change.after < change.before:
                 raise Refused(
                     f"{item.key} cannot shrink from {change.before} to {change.after} GiB",
-                    "declare a new volume of that size and move the data",
+                    f"declare the {change.before} GiB that it has, or a new volume, and move the data",
                 )
         before = msgspec.convert(
             {"kind": item.key.kind.value, **fields_of(item.resource), **{c.field: c.before for c in changes}},

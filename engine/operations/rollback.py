@@ -89,7 +89,11 @@ class Rollback:
         state = self._log.state
         if self._unfinished:
             work = Work() if state.unfinished is None else state.unfinished.work
-            return Work(list(work.made), dict(work.touched), dict(work.unknown))
+            made = list(work.made)
+            if state.retired:  # the cluster goes away: nothing that its log knows of it may be left
+                strays = [(key, resource_id) for (_, resource_id), key in state.strays.items()]
+                made = [item for item in strays if item not in made] + made
+            return Work(made, dict(work.touched), dict(work.unknown))
         return Work() if state.open is None else state.open.undone()
 
     def _may_go_on(self, key: Key, resource_id: str) -> bool:

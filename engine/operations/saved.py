@@ -25,6 +25,7 @@ from ..ports import Account, Cloud
 from .changing import Prepared, prepare_change, prepare_create
 from .context import Context
 from .cost import Cost
+from .drift import Drift
 from .history import operations
 from .steps import Plan
 
@@ -55,6 +56,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     intents: tuple[ev.AnyEvent, ...]
     plan: Plan
     lost: tuple[tuple[Key, str], ...]
+    drift: tuple[Drift, ...]
     lacking: tuple[str, ...]
     cost_before: Cost
     cost_after: Cost
@@ -80,6 +82,7 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             intents=self.intents,
             plan=self.plan,
             lost=self.lost,
+            drift=self.drift,
             lacking=self.lacking,
             cost_before=self.cost_before,
             cost_after=self.cost_after,
@@ -110,6 +113,7 @@ def save_plan(prepared: Prepared, context: Context) -> bytes:
         intents=prepared.intents,
         plan=prepared.plan,
         lost=prepared.lost,
+        drift=prepared.drift,
         lacking=prepared.lacking,
         cost_before=prepared.cost_before,
         cost_after=prepared.cost_after,
@@ -217,7 +221,7 @@ def _again(saved: SavedPlan) -> str:
 
 def _content(what: Prepared | SavedPlan) -> bytes:
     """Return what would be done, in a form that compares equal after a journey through a file."""
-    return msgspec.json.encode((what.spec, what.intents, what.plan, what.lost), order="sorted")
+    return msgspec.json.encode((what.spec, what.intents, what.plan, what.lost, what.drift), order="sorted")
 
 
 def _difference(then: Plan, now: Plan) -> str:

@@ -59,23 +59,22 @@ def _found(
     wanted = {step.key for step in unknown.values()}
     bound = {(key.kind, binding.resource_id) for key, binding in state.bindings.items()}
     newest = max(step.time for step in unknown.values())
-    pause = context.pace.first_delay
+    clock, pace = context.clock, context.pace
+    started, pause, looks = clock.monotonic(), pace.first_delay, 0
     found: dict[Key, list[str]] = {}
-    told = False
-    for look in range(context.pace.looks):
-        if look:
-            if not told:
-                context.progress.settling(len(wanted - found.keys()))
-                told = True
-            sleep(pause)
-            pause *= 2
+    while True:
         for item in reading(lambda: cloud.observe_all(state.ref), context, sleep):
             key = key_of(state.ref, item)
             if key in wanted and (item.kind, item.id) not in bound and item.status is not Status.DELETING:
                 ids = found.setdefault(key, [])
                 if item.id not in ids:
                     ids.append(item.id)
-        long_ago = context.now() - newest >= context.pace.settled_after * 1_000_000
-        if long_ago or found.keys() == wanted:
-            break
-    return found
+        # by the date since the call, or by the clock since the first look: dates of two hosts may disagree
+        passed = max((context.now() - newest) / 1_000_000, clock.monotonic() - started)
+        if found.keys() == wanted or passed >= pace.settled_after:
+            return found
+        if not looks:
+            context.progress.settling(len(wanted - found.keys()))
+        looks += 1
+        sleep(min(pause, pace.settled_after - passed))
+        pause = min(2 * pause, pace.longest_delay)

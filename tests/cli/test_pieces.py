@@ -15,8 +15,9 @@ from kubisnap.cli.keys import OperatorKey
 from kubisnap.cli.render import progress
 from kubisnap.cli.render.style import duration, moment, printable, size, table
 from kubisnap.cli.reports import redacted
+from kubisnap.cli.session import Session
 from kubisnap.engine.domain.resources import Key, Kind
-from kubisnap.engine.errors import Refused
+from kubisnap.engine.errors import InvalidInput, Refused
 from kubisnap.engine.operations.planning import Action, Step
 
 if TYPE_CHECKING:
@@ -128,9 +129,29 @@ def test_a_user_without_a_name_is_a_number(desk: "Desk", monkeypatch: pytest.Mon
 def test_a_holder_on_another_host_is_neither_alive_nor_dead(desk: "Desk") -> None:
     from kubisnap.engine.domain.events import Holder
 
-    assert wiring._alive(Holder(host="elsewhere", pid=1)) is None
-    assert wiring._alive(Holder(host="desk", pid=1)) is True
-    assert wiring._alive(Holder(host="desk", pid=2**22 + 1)) is False
+    here = wiring._scope()
+    assert wiring._alive(Holder(host="elsewhere", pid=1, scope=here)) is None
+    assert wiring._alive(Holder(host="desk", pid=1, scope=here)) is True
+    assert wiring._alive(Holder(host="desk", pid=2**22 + 1, scope=here)) is False
+
+
+def test_a_holder_in_another_container_or_before_a_restart_is_neither_alive_nor_dead(desk: "Desk") -> None:
+    """Its number says nothing here: the lease decides."""
+    from kubisnap.engine.domain.events import Holder
+
+    assert desk
+    assert wiring._alive(Holder(host="desk", pid=1, scope="another")) is None
+    assert wiring._alive(Holder(host="desk", pid=2**22 + 1, scope="another")) is None
+
+
+def test_how_long_lists_lag_can_be_said(desk: "Desk", monkeypatch: pytest.MonkeyPatch) -> None:
+    assert desk
+    assert wiring.context(Session()).pace.settled_after == 60
+    monkeypatch.setenv("KUBISNAP_LIST_LAG", "2m")
+    assert wiring.context(Session()).pace.settled_after == 120
+    monkeypatch.setenv("KUBISNAP_LIST_LAG", "long")
+    with pytest.raises(InvalidInput, match="KUBISNAP_LIST_LAG: 'long' is not a duration"):
+        wiring.context(Session())
 
 
 def test_failures_have_a_known_code_and_no_control_characters() -> None:

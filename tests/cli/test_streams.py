@@ -90,11 +90,12 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
             assert re.fullmatch(r"(#\d+ .* · .*|web: nothing to do, what is declared is there\.)\n", done.out)
             assert "to add" in done.err or "nothing to do" in done.out
         else:
-            assert set(done.err.splitlines()) <= {
+            # positions depend on how often the lease was renewed
+            assert set(re.sub(r"(position|at) \d+", r"\1 N", done.err).splitlines()) <= {
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
                 "next: kubisnap apply web.plan",
-                "warning: the plan was made at position 40 of the log, which is at 50 now",
+                "warning: the plan was made at position N of the log, which is at N now",
             }
 
 
@@ -103,7 +104,7 @@ def test_a_snapshot_on_stdout_is_only_the_snapshot(web: "Desk") -> None:
     path = web.home / "piped.ksnap"
     path.write_bytes(done.stdout_bytes)
     assert web.ok("verify piped.ksnap").out.startswith("ok: piped.ksnap\n")
-    assert re.fullmatch(r"#2 capture web · 40 events · .* · to stdout\n", done.err)
+    assert re.fullmatch(r"#2 capture web · \d+ events · .* · to stdout\n", done.err)
 
 
 # ── --progress ───────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 if TYPE_CHECKING:
@@ -87,6 +88,21 @@ def _lose(desk: "Desk", name: str, *, body: list[str]) -> None:
         sandbox.delete(found["kind"], found["id"])
 
 
+def _meddle(desk: "Desk", what: str, field: str, value: str, *, body: list[str]) -> None:
+    """Change a field of ``kind/name`` of the cluster web at the cloud, as somebody with a browser would."""
+    kind, _, name = what.partition("/")
+    with closing(desk.sandbox()) as sandbox, sandbox._writing() as session:
+        (row,) = [
+            item
+            for item in session.everything()
+            if item.kind == kind and item.name.startswith(f"web-{name}-")
+        ]
+        properties = {**row.body.properties, field: json.loads(value)}
+        assert properties.keys() == row.body.properties.keys()
+        changed = msgspec.structs.replace(row.body, properties=properties)
+        session.change(msgspec.structs.replace(row, body=changed))
+
+
 def _quota(desk: "Desk", kind: str, number: str, *, body: list[str]) -> None:
     desk.set_quota(kind, int(number))
 
@@ -110,6 +126,7 @@ def _chmod(desk: "Desk", name: str, mode: str, *, body: list[str]) -> None:
 DIRECTIVES: dict[str, Callable[..., None]] = {
     "file": _file,
     "lose": _lose,
+    "meddle": _meddle,
     "quota": _quota,
     "env": _env,
     "later": _later,

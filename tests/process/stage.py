@@ -85,6 +85,7 @@ class Desk:
             "KUBISNAP_STORE": f"sqlite:///{self.store}",
             "KUBISNAP_ACTOR": "ada",
             "DIGITALOCEAN_TOKEN": TOKENS[account],
+            "KUBISNAP_LIST_LAG": "5s",  # the simulated clouds' lists lag by two seconds at most
             "DIGITALOCEAN_END_POINT": self.end_point,
             "CI": "1",
             "NO_COLOR": "1",

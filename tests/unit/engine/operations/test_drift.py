@@ -104,7 +104,7 @@ def test_what_would_have_to_be_replaced_is_told_and_stays(world: World) -> None:
     change(world, SERVER, size="sb-4x8")
     drift = drift_of(world.prepare_apply())
     assert drift.policy is DriftPolicy.WARN
-    assert "with revert, it is" in drift.note
+    assert "it would be replaced" in drift.note
     server = world.state().bindings[SERVER].resource_id
 
     world.apply()

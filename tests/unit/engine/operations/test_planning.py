@@ -202,7 +202,7 @@ def test_a_volume_does_not_shrink() -> None:
 
     with pytest.raises(Refused, match="volume/data cannot shrink from 100 to 99 GiB") as caught:
         plan(drawn(smaller), built().known())
-    assert "declare a new volume" in caught.value.hint
+    assert "or a new volume" in caught.value.hint
 
 
 @pytest.mark.parametrize(

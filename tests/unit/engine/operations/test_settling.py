@@ -1,0 +1,61 @@
+"""Settling: calls of unknown outcome at a cloud whose lists lag, however long they do."""
+
+from collections.abc import Callable
+
+import pytest
+
+from kubisnap.adapters.sandbox import Faults
+from kubisnap.engine.domain import events as ev
+from kubisnap.engine.domain.resources import Kind
+from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
+from tests.unit.engine.world import ProcessDied, World, spec
+
+Lag = Callable[[World], None]
+
+
+@pytest.fixture(params=[0.0, 10.0, 40.0, 59.0], ids=lambda lag: f"lag={lag:g}")
+def cut_short(request: pytest.FixtureRequest, new_world: Callable[..., World]) -> World:
+    """A world whose create died in the call that made a server, at a cloud whose lists lag."""
+    world = new_world(parallel=1)
+    world.sandbox.inject(Faults(list_lag=request.param))
+    insert = world.journal._insert
+
+    def refusing(expected: int, recorded: object) -> None:
+        if world.cloud.count("create", kind=Kind.SERVER):
+            raise ProcessDied
+        insert(expected, recorded)  # type: ignore[arg-type]
+
+    world.journal._insert = refusing  # type: ignore[method-assign, assignment]
+    world.cloud.on("create", Kind.SERVER, after=ProcessDied())
+    with pytest.raises(ProcessDied):
+        world.create()
+    world.reopen()
+    world.cloud.traps.clear()
+    return world
+
+
+def test_the_next_apply_takes_what_was_made_and_makes_nothing_twice(cut_short: World) -> None:
+    cut_short.apply()
+    cut_short.sandbox.inject(Faults())
+    cut_short.assert_converged()
+    assert sum(item["kind"] == "server" for item in cut_short.dump()) == len(spec().servers())
+
+
+def test_who_goes_back_removes_it(cut_short: World) -> None:
+    world = cut_short
+    prepared = prepare_rollback(world.cloud, world.state(), world.context(), abandon=True)
+    carry_out_rollback(
+        world.journal, world.cloud, prepared, world.context(), kind=ev.OperationKind.ABANDON, summary=""
+    )
+    world.sandbox.inject(Faults())
+    world.clock.sleep(60.0)
+    world.assert_nothing_left()
+    assert world.journal.claims()[0].released
+
+
+def test_what_is_seen_at_once_is_not_waited_for(new_world: Callable[..., World]) -> None:
+    world = new_world(parallel=1)
+    world.create(spec(rich=False))
+    before = world.clock.now()
+    world.apply(spec())
+    assert world.clock.now() - before < 1
