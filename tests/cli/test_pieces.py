@@ -135,17 +135,17 @@ def test_a_holder_on_another_host_is_neither_alive_nor_dead(desk: "Desk") -> Non
     assert wiring._alive(Holder(host="desk", pid=2**22 + 1, scope=here)) is False
 
 
-def test_a_holder_in_another_container_or_before_a_restart_is_neither_alive_nor_dead(desk: "Desk") -> None:
+@pytest.mark.usefixtures("desk")
+def test_a_holder_in_another_container_or_before_a_restart_is_neither_alive_nor_dead() -> None:
     """Its number says nothing here: the lease decides."""
     from kubisnap.engine.domain.events import Holder
 
-    assert desk
     assert wiring._alive(Holder(host="desk", pid=1, scope="another")) is None
     assert wiring._alive(Holder(host="desk", pid=2**22 + 1, scope="another")) is None
 
 
-def test_how_long_lists_lag_can_be_said(desk: "Desk", monkeypatch: pytest.MonkeyPatch) -> None:
-    assert desk
+@pytest.mark.usefixtures("desk")
+def test_how_long_lists_lag_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wiring.context(Session()).pace.settled_after == 60
     monkeypatch.setenv("KUBISNAP_LIST_LAG", "2m")
     assert wiring.context(Session()).pace.settled_after == 120

@@ -34,6 +34,8 @@ class Sky:
         self.struck: Counter[str] = Counter()
         self.repeated = 0
         """Requests that were sent again or arrived late: what they do may be seen by nobody for a while."""
+        self.twins: set[str] = set()
+        """What repeated requests made: of an answered call nobody suspects a second, later effect."""
         self._under_way = 0
 
     def begin(self) -> None:
@@ -52,8 +54,8 @@ class Sky:
         self.struck[fault] += 1
         self.scheduler.tell(f"FAULT {fault}")
 
-    def deliver(self, what: str, ask: Callable[[], object], within: float) -> None:
-        """Let a request arrive after a while, its answer read by nobody."""
+    def deliver(self, what: str, ask: Callable[[], object], within: float, *, answered: bool = False) -> None:
+        """Let a request arrive after a while, its answer read by nobody; `answered`: once more."""
         after = self.random.uniform(0.0, within)
         self.repeated += 1
         self._under_way += 1
@@ -61,7 +63,9 @@ class Sky:
         def arrive() -> None:
             self.scheduler.sleep(after)
             try:
-                ask()
+                made = ask()
+                if answered and isinstance(made, Accepted):
+                    self.twins.add(made.id)
             except CloudError as error:
                 self.scheduler.tell(f"{what} arrives: {error}")
             else:
@@ -158,7 +162,7 @@ class Line:
         answer = self._asked(what, ask)
         if drawn < weather.late + weather.duplicated:
             sky.strike("request repeated")
-            sky.deliver(what, ask, sky.random.choice((0.0, TWIN_AFTER)))
+            sky.deliver(what, ask, sky.random.choice((0.0, TWIN_AFTER)), answered=True)
         if weather.slow and sky.random.random() < weather.slow:
             self._slowly()
         process.point()

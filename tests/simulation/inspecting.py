@@ -22,7 +22,8 @@ class Inspector:
         self._stage = stage
         self._name = name
         self._wished_at = 0
-        self._then: list[Item] = []
+        self._then: list[Item] | None = []
+        """What going back goes back to; None where a colleague changed it, nobody knows when."""
         self._before: list[Item] = []
         self._repeated = 0
         self._doubtful = False
@@ -58,8 +59,10 @@ class Inspector:
             self._stage.broken(problems, when)
         if command.succeeded and quiet:
             self._doubtful = False
-        if command.succeeded or not alone:
-            self.wishing()  # going back from here on is going back to this
+        if not alone:
+            self._then = None
+        elif command.succeeded:
+            self.wishing()
 
     def _held(self, command: Command, state: ClusterState) -> list[str]:
         """See that the lease is given back, by all who could."""
@@ -81,8 +84,9 @@ class Inspector:
             problems += judging.converged(dump, state)
         elif command.succeeded and state.gone:
             problems += judging.nothing(dump, state.cluster_id)
-        elif command.succeeded and command.kind is KIND.ABANDON and not self._lossy(recorded):
-            problems += judging.unchanged(of_cluster(self._then, state.cluster_id), now)
+        elif command.succeeded and command.kind is KIND.ABANDON:
+            if self._then is not None and not self._lossy(recorded):
+                problems += judging.unchanged(of_cluster(self._then, state.cluster_id), now)
         elif failed and command.kind is not KIND.DELETE:
             problems += judging.unchanged(of_cluster(self._before, state.cluster_id), now)
         return problems
@@ -134,4 +138,5 @@ def _at_the_end(
     claim = stage.shelf.journal.claim_of(state.name)
     if claim is not None and claim.cluster_id == state.cluster_id and not claim.released:
         problems.append("it is gone and its name is still held")
+    dump = [item for item in dump if item["id"] not in stage.sky.twins]  # they came when all was over
     return [*problems, *judging.nothing(dump, state.cluster_id)]

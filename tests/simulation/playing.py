@@ -57,6 +57,7 @@ def _play(stage: Stage) -> None:
     for error in filter(None, [task.exception() for task in tasks]):
         raise error
     stage.sky.calm()
+    stage.shelf.full = stage.shelf.power_fails = False
     stage.scheduler.sleep(1500.0)
     for operator in operators:
         operator.apply_to_the_end()

@@ -17,6 +17,9 @@ from kubisnap.engine.domain.events import Recorded
 from kubisnap.engine.operations.working import Job
 
 EPOCH = 1_800_000_000.0
+_TICK = 1e-6
+"""The shortest sleep: less than what a float of this size can hold would be none, for ever."""
+
 _ENDLESS = 250_000
 """Points after which a run is taken to go round in circles."""
 
@@ -241,7 +244,7 @@ class SimulatedClock:
     def sleep(self, seconds: float) -> None:
         """Let others go on meanwhile."""
         self._process.point()
-        self._process.scheduler.sleep(seconds)
+        self._process.scheduler.sleep(max(seconds, _TICK))
 
 
 class SimulatedCrew:

@@ -1,14 +1,12 @@
 """The simulation can fail: engines that are broken on purpose are found out within a few seeds."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key
-from kubisnap.engine.domain.state import apply_event
-from kubisnap.engine.journal.sqlite import Recorder
+from kubisnap.engine.domain.state import ClusterState, apply_event
 from kubisnap.engine.operations import abandoning, changing, recording, rollback, settling
 from kubisnap.engine.operations.actions import Actions
 from kubisnap.engine.operations.calling import Caller
@@ -75,25 +73,11 @@ def test_asking_again_without_looking_first_is_found(monkeypatch: pytest.MonkeyP
     assert found("too many", "orphan", "left behind")
 
 
-def test_transactions_that_are_not_whole_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Recorder.insert_rows
-
-    def one_by_one(self: Recorder, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
-        for row in rows:
-            whole(self, [row])
-
-    monkeypatch.setattr(Recorder, "insert_rows", one_by_one)
-
-    assert found("after a power failure", "is not what was written", "does not fold")
-
-
 def test_a_state_that_drifts_from_the_log_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = apply_event
-
-    def forgetful(state: Any, recorded: ev.Recorded) -> None:
-        right(state, recorded)
+    def forgetful(state: ClusterState, recorded: ev.Recorded) -> None:
+        apply_event(state, recorded)
         if isinstance(recorded.event, ev.StepSucceeded):
-            state.bindings.pop(next(iter(state.bindings), Key(ev.Kind.TAG, "")), None)
+            state.account = ""
 
     monkeypatch.setattr(recording, "apply_event", forgetful)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,9 +12,11 @@ import pytest
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.errors import StoreUnusable
 from kubisnap.engine.journal.log import Envelope
+from kubisnap.engine.journal.sqlite import Recorder
 from tests.simulation.audit import Auditor
 from tests.simulation.desk import Desk
 from tests.simulation.fates import Fate
+from tests.simulation.judging import DamagedError
 from tests.simulation.playing import play
 from tests.simulation.scheduling import (
     Process,
@@ -101,6 +104,29 @@ def test_whatever_a_power_cut_leaves_of_a_commit_it_is_there_wholly_or_not_at_al
         kept[len(read_stream(shelf.journal, _CLUSTER))] += 1
         shelf.close()
     assert set(kept) == {3, 43}
+
+
+def test_a_store_whose_transactions_are_not_whole_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Recorder.insert_rows
+
+    def one_by_one(self: Recorder, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+        for row in rows:
+            whole(self, [row])
+
+    monkeypatch.setattr(Recorder, "insert_rows", one_by_one)
+    damaged = 0
+    for seed in range(20):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        shelf, desk = shelf_in(folder, seed)
+        shelf.power_fails = True
+        with pytest.raises((DamagedError, ProcessDied)) as caught:
+            write(desk, 0, 40)
+        damaged += caught.errisinstance(DamagedError)
+        shelf.close()
+    assert damaged
 
 
 def test_a_full_disk_is_told_and_with_room_again_it_goes_on(tmp_path: Path) -> None:

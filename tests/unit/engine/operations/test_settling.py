@@ -25,7 +25,7 @@ def cut_short(request: pytest.FixtureRequest, new_world: Callable[..., World]) -
             raise ProcessDied
         insert(expected, recorded)  # type: ignore[arg-type]
 
-    world.journal._insert = refusing  # type: ignore[method-assign, assignment]
+    world.journal._insert = refusing  # type: ignore[method-assign]
     world.cloud.on("create", Kind.SERVER, after=ProcessDied())
     with pytest.raises(ProcessDied):
         world.create()
