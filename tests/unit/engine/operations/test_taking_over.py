@@ -141,7 +141,7 @@ def test_a_call_that_was_made_long_after_its_step_began_is_looked_for_as_long(
 def test_a_rollback_that_finds_a_deleted_cluster_with_nothing_left_makes_it_gone(
     new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deletion was cut short when all was deleted; its name is free again, so it must not be half there."""
+    """The deletion was cut short when all was deleted; its name is free again, so it must be gone."""
     world = new_world()
     world.create(spec(rich=False))
 
