@@ -81,6 +81,8 @@ class OperationLog:
     def close(self, *events: AnyEvent) -> None:
         """Append the last events of a deleted cluster and give its name back."""
         with self._lock:
+            if self.displaced:  # whoever took over has written how this operation ended
+                raise LogMoved(self.state.position)
             recorded = self.journal.finish(
                 self._stream,
                 self.state.name,

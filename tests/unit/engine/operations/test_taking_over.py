@@ -12,6 +12,8 @@ from kubisnap.engine.domain.resources import Kind
 from kubisnap.engine.errors import LogMoved, Unavailable
 from kubisnap.engine.journal.log import Journal
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
+from kubisnap.engine.operations.changing import begin, started_event
+from kubisnap.engine.operations.recording import OperationLog
 from tests.unit.engine.world import ProcessDied, World, spec
 
 
@@ -139,7 +141,7 @@ def test_a_call_that_was_made_long_after_its_step_began_is_looked_for_as_long(
 def test_a_rollback_that_finds_a_deleted_cluster_with_nothing_left_makes_it_gone(
     new_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deletion was cut short when all was deleted; its name is free again: it is not half there."""
+    """The deletion was cut short when all was deleted; its name is free again, so it must be gone."""
     world = new_world()
     world.create(spec(rich=False))
 
@@ -158,3 +160,24 @@ def test_a_rollback_that_finds_a_deleted_cluster_with_nothing_left_makes_it_gone
 
     assert world.state().gone
     assert world.journal.claims()[0].released
+
+
+def test_who_lost_a_cluster_that_is_to_go_does_not_close_its_log(
+    new_world: Callable[..., World],
+) -> None:
+    world = new_world()
+    world.create(spec(rich=False))
+    context = world.context()
+    prepared = world.prepare_delete()
+    started = started_event(prepared, context, ev.OperationKind.DELETE, "")
+    state = begin(world.journal, prepared, context, [started, *prepared.intents], 2)
+    log = OperationLog(world.journal, state, context, 2)
+    world.clock.sleep(LEASE_SECONDS + 1.0)
+    world.delete()
+    log.append(ev.LeaseRenewed())
+
+    with pytest.raises(LogMoved):
+        log.close(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED))
+
+    ended = [item.operation for item in world.log() if isinstance(item.event, ev.OperationFinished)]
+    assert ended == [1, 2, 3]
