@@ -8,14 +8,14 @@ What is not a cloud's doing (a store that fails, a mistake in an adapter) ends t
 rollback: the log says so if it still can be written, and the next apply looks before it acts.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Event as Flag
 
 from ..domain import events as ev
-from ..domain.resources import Key, Kind, Status
+from ..domain.resources import Kind
 from ..errors import (
     CloudError,
     CloudSilent,
@@ -29,11 +29,11 @@ from ..errors import (
 )
 from ..ports import Account, Cloud
 from .actions import Actions
-from .calling import Caller, StoppedError, reading
+from .calling import Caller, StoppedError
 from .context import Context, legible
 from .recording import OperationLog
 from .rollback import Report, Rollback
-from .settling import key_of, settle
+from .settling import settle, twins
 from .steps import Action, Plan, Queue, Step
 from .working import Crew, Job
 
@@ -266,7 +266,8 @@ class Executor:
         )
 
     def _rollback(self) -> Rollback:
-        return Rollback(self._raw, self._log, self._context, len(self._plan.steps), self._nameless)
+        last = len(self._plan.steps)
+        return Rollback(self._raw, self._log, self._context, last, self._nameless, present=self._before)
 
     def _remove_doubles(self) -> tuple[str, ...]:
         """Look whether anything was made twice, by a network that repeated a call; remove the second.
@@ -277,7 +278,16 @@ class Executor:
         if not created:
             return ()
         try:
-            self._log.append(*self._settled_doubts(), *self._unknown_twins(created))
+            self._log.append(*self._settled_doubts())
+            found = twins(
+                self._cloud, self._log.state, created, self._before, self._context, self._caller.sleep
+            )
+            self._log.append(
+                *(
+                    ev.StepSettled(operation=self._log.number, step=created[key], key=key, found=(item,))
+                    for key, item in found
+                )
+            )
         except (CloudError, StoppedError) as error:
             return (legible(f"whether anything was made twice could not be seen: {error}"),)
         held, bindings = self._log.state.open, self._log.state.bindings
@@ -298,21 +308,6 @@ class Executor:
         return settle(
             self._cloud, self._log.state, unknown, self._nameless, self._context, self._caller.sleep
         )
-
-    def _unknown_twins(self, created: Mapping[Key, int]) -> list[ev.StepSettled]:
-        """Return what carries the name of something made just now, is not it, and was not there before."""
-        state = self._log.state
-        bound = {(key.kind, binding.resource_id) for key, binding in state.bindings.items()}
-        twins = []
-        for item in reading(lambda: self._cloud.observe_all(state.ref), self._context, self._caller.sleep):
-            key, place = key_of(state.ref, item), (item.kind, item.id)
-            if key is None or key not in created or item.status is Status.DELETING:
-                continue
-            if place not in bound and place not in self._before:
-                twins.append(
-                    ev.StepSettled(operation=self._log.number, step=created[key], key=key, found=(item.id,))
-                )
-        return twins
 
 
 def run_rollback(rollback: Rollback, log: OperationLog, context: Context) -> Report:

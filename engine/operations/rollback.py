@@ -5,7 +5,7 @@ it adopted, not what it only used. A call whose outcome nobody knows is looked f
 deterministic name once more. What cannot be removed is reported, never hidden.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Event as Flag
 
@@ -17,7 +17,7 @@ from ..ports import Cloud
 from .calling import Caller, StoppedError
 from .context import Context, legible
 from .recording import OperationLog, step_failed
-from .settling import settle
+from .settling import settle, twins
 from .steps import Action, Step
 
 
@@ -34,7 +34,7 @@ class Rollback:
 
     That is the open operation's own work or, with `unfinished`, what operations before it left behind.
     It reads the log and nothing else, so that one that was interrupted is resumed by running it again.
-    `last_step` is the highest step id in use.
+    `last_step` is the highest step id in use; `present` was there before the operation.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Rollback:
         nameless: frozenset[Kind] = frozenset(),
         *,
         unfinished: bool = False,
+        present: frozenset[tuple[Kind, str]] = frozenset(),
     ) -> None:
         self._log = log
         self._context = context
@@ -55,6 +56,7 @@ class Rollback:
         self._cloud = self._caller.cloud
         self._nameless = nameless
         self._unfinished = unfinished
+        self._present = present
         self._report = Report()
 
     def stop(self) -> None:
@@ -64,6 +66,8 @@ class Rollback:
     def run(self) -> Report:
         """Undo in-place changes, then delete what was created, newest first; confirm that it is gone."""
         self._settle()
+        made = {key for key, _ in self._work().made}
+        self._find_twins(made)  # before, since nothing that they lean on could be deleted
         work = self._work()
         updates = list(work.touched.items())
         if work.made or updates:
@@ -71,7 +75,34 @@ class Rollback:
         for key, touched in reversed(updates):
             if self._may_go_on(key, touched.resource_id):
                 self._revert(key, touched)
-        return self.remove(work.made)
+        self.remove(work.made)
+        # and behind it: what a repeated call made meanwhile
+        return self.remove(self._find_twins(made))
+
+    def _find_twins(self, made: Collection[Key]) -> list[tuple[Key, str]]:
+        """Look for what a repeated call made under the name of something that is to go, and note it."""
+        if self._stop.is_set() or self._log.displaced:
+            return []
+        try:
+            found = twins(
+                self._cloud,
+                self._log.state,
+                made,
+                self._present | {(key.kind, item) for key, item in self._work().made},
+                self._context,
+                self._caller.sleep,
+            )
+        except (CloudError, StoppedError) as error:
+            told = str(error) or "it was stopped"
+            self._report.left.append(legible(f"whether anything was made twice could not be seen: {told}"))
+            return []
+        number, held = self._log.number, self._log.state.unfinished
+        if self._unfinished and held is not None:
+            number = held.numbers[-1]
+        self._log.append(
+            *(ev.StepSettled(operation=number, step=0, key=key, found=(item,)) for key, item in found)
+        )
+        return found
 
     def remove(self, made: Sequence[tuple[Key, str]]) -> Report:
         """Delete resources, the last one first, and confirm that they are gone."""

@@ -78,3 +78,29 @@ def _found(
         looks += 1
         sleep(min(pause, pace.settled_after - passed))
         pause = min(2 * pause, pace.longest_delay)
+
+
+def twins(
+    cloud: Cloud,
+    state: ClusterState,
+    made: Collection[Key],
+    present: Collection[tuple[Kind, str]],
+    context: Context,
+    sleep: Callable[[float], None],
+) -> list[tuple[Key, str]]:
+    """Return what carries the name of something `made`, is not it, and was not `present` before.
+
+    A network that repeats a call makes such a one, and nobody gets an answer about it. Raises `CloudError`.
+    """
+    if not made:
+        return []
+    known = {(key.kind, binding.resource_id) for key, binding in state.bindings.items()}
+    known |= {*present, *state.strays}
+    found = []
+    for item in reading(lambda: cloud.observe_all(state.ref), context, sleep):
+        key = key_of(state.ref, item)
+        if key is None or key not in made or item.status is Status.DELETING:
+            continue
+        if (item.kind, item.id) not in known:
+            found.append((key, item.id))
+    return found

@@ -273,8 +273,8 @@ def test_what_cannot_be_removed_is_named_and_the_next_apply_uses_it(world: World
 
 def test_what_nobody_can_look_for_is_named(world: World) -> None:
     world.cloud.on("create", Kind.NETWORK, after=LOST, times=99)
-    for method in ("find", "observe_all"):
-        world.cloud.on(method, before=Denied("sandbox", "no", 403), times=99)
+    world.cloud.on("find", Kind.NETWORK, before=Denied("sandbox", "no", 403), times=99)
+    world.cloud.on("observe_all", before=Denied("sandbox", "no", 403), times=99)
     failed = world.failing(world.create)
     assert failed.partial
     assert any("network/main (perhaps" in item for item in failed.left)

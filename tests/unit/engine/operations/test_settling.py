@@ -1,12 +1,14 @@
 """Settling: calls of unknown outcome at a cloud whose lists lag, however long they do."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain import events as ev
-from kubisnap.engine.domain.resources import Kind
+from kubisnap.engine.domain.resources import Accepted, Kind, Request
+from kubisnap.engine.errors import Denied, Rejected
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from tests.unit.engine.world import ProcessDied, World, spec
 
@@ -59,3 +61,63 @@ def test_what_is_seen_at_once_is_not_waited_for(new_world: Callable[..., World])
     before = world.clock.now()
     world.apply(spec())
     assert world.clock.now() - before < 1
+
+
+# ── twins ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Repeating:
+    """A cloud behind a network that delivers the request for a server twice; one answer comes back."""
+
+    def __init__(self, world: World) -> None:
+        self._sandbox = world.sandbox
+
+    def create(self, request: Request) -> Accepted:
+        accepted = self._sandbox.create(request)
+        if request.key.kind is Kind.SERVER:
+            self._sandbox.create(request)
+        return accepted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
+
+
+@pytest.fixture
+def repeating(new_world: Callable[..., World]) -> World:
+    world = new_world(parallel=1)
+    world.add_foreign_key()
+    world.cloud.cloud = Repeating(world)
+    return world
+
+
+def test_what_a_repeated_request_made_is_removed_at_the_end(repeating: World) -> None:
+    repeating.create()
+    repeating.assert_converged()
+
+
+def test_what_a_repeated_request_made_is_taken_back_with_the_rest(repeating: World) -> None:
+    foreign = repeating.dump()
+    repeating.cloud.on("create", Kind.RESERVED_IP_ASSIGNMENT, before=Rejected("sandbox", "no", 422), times=9)
+    failed = repeating.failing(repeating.create)
+    assert failed.left == ()
+    assert repeating.dump() == foreign
+
+
+def test_going_back_removes_what_a_repeated_request_made(repeating: World) -> None:
+    foreign = repeating.dump()
+    repeating.cloud.on("create", Kind.RESERVED_IP_ASSIGNMENT, before=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        repeating.create()
+    world = repeating
+    prepared = prepare_rollback(world.cloud, world.state(), world.context(), abandon=True)
+    carry_out_rollback(
+        world.journal, world.cloud, prepared, world.context(), kind=ev.OperationKind.ABANDON, summary=""
+    )
+    assert world.dump() == foreign
+
+
+def test_a_rollback_that_cannot_look_for_twins_says_so(repeating: World) -> None:
+    repeating.cloud.on("create", Kind.RESERVED_IP_ASSIGNMENT, before=Rejected("sandbox", "no", 422), times=9)
+    repeating.cloud.on("observe_all", before=Denied("sandbox", "no", 403), times=99)
+    failed = repeating.failing(repeating.create)
+    assert any("whether anything was made twice could not be seen" in item for item in failed.left)
