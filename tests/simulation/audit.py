@@ -1,12 +1,21 @@
 """The auditor: looks at every call that changes something, at the moment at which it is made.
 
-Its intent must be on disk, and its process must still have the cluster.
+Its intent must be on disk, its process must still have the cluster, and what is taken back must have
+been made by the operations that are taken back.
 """
 
 from collections.abc import Sequence
 
 from kubisnap.engine.domain.decisions import LEASE_SECONDS
-from kubisnap.engine.domain.events import OperationFinished, OperationStarted, Recorded
+from kubisnap.engine.domain.events import (
+    ClusterRetired,
+    OperationFinished,
+    OperationStarted,
+    Recorded,
+    ResourceProvisioned,
+    RollbackStarted,
+    StepSettled,
+)
 from kubisnap.engine.domain.resources import Kind, Request
 
 from .scheduling import Process
@@ -41,8 +50,30 @@ class Auditor:
             ]
             if named:
                 self._judge(process, stream, named, f"{action} {resource_id}")
+                number, _ = place = max(named)
+                if action == "delete" and begun[place].compensates:
+                    self._judge_taking_back(process, stream, number, (kind, resource_id))
                 return
         self._judge(process, "", [], f"{action} {kind} {resource_id}")
+
+    def _judge_taking_back(self, process: Process, stream: str, number: int, place: tuple[Kind, str]) -> None:
+        """Law 4: only what the operation made itself, or those that it takes back."""
+        theirs, retired = {number}, False
+        for item in self._shelf.books[stream]:
+            if isinstance(item.event, RollbackStarted) and item.operation == number:
+                theirs |= set(item.event.operations)
+            retired = retired or isinstance(item.event, ClusterRetired)
+        for item in self._shelf.books[stream]:
+            match item.event:
+                case ResourceProvisioned(key=key, resource_id=made, owned=True, adopted=False):
+                    if (key.kind, made) == place and (retired or item.operation in theirs):
+                        return
+                case StepSettled(operation=operation, key=key, found=found):
+                    if place[0] is key.kind and place[1] in found and operation in theirs:
+                        return
+                case _:
+                    pass
+        self._tell(process, f"#{number} takes back {place[0]} {place[1]}, which it did not make")
 
     def recording(self, process: Process, recorded: Sequence[Recorded]) -> None:
         """Look at what was written just now: nobody ends the operation of one who is at work."""

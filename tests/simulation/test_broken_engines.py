@@ -50,7 +50,7 @@ def test_a_rollback_that_sweeps_by_name_is_found(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(rollback.Rollback, "run", sweep)
 
-    assert found("was there before and is not")
+    assert found("which it did not make")
 
 
 def test_a_lease_that_nobody_minds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
