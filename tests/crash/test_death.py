@@ -75,13 +75,13 @@ def _wait_for_the_lease(world: World, stage: Scene) -> None:
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_so_it_is_with_four_hands(tmp_path: Path, name: str, way: str, every: bool) -> None:
-    _die(name, WAYS[way], tmp_path, step=1 if every else 8, parallel=4)
+    _die(name, WAYS[way], tmp_path, step=1 if every else 12, parallel=4)
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_so_it_is_at_a_cloud_whose_lists_lag_behind(tmp_path: Path, name: str, way: str, every: bool) -> None:
-    _die(name, WAYS[way], tmp_path, step=1 if every else 8, parallel=2, lag=_LAG)
+    _die(name, WAYS[way], tmp_path, step=1 if every else 12, parallel=2, lag=_LAG)
 
 
 def _die(name: str, way: Way, folder: Path, *, step: int, parallel: int, lag: float = 0.0) -> None:
