@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .engine.domain.manifest import load as load_manifest
     from .engine.domain.model import (
         ClusterSpec,
+        DriftPolicy,
+        DriftRule,
         FirewallSpec,
         Forward,
         Image,
@@ -61,6 +63,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ClusterSpec": "engine.domain.model",
+    "DriftPolicy": "engine.domain.model",
+    "DriftRule": "engine.domain.model",
     "ClusterState": "engine.domain.state",
     "Context": "engine.operations.context",
     "FirewallSpec": "engine.domain.model",
@@ -110,6 +114,8 @@ _HOME = {
 __all__ = [
     "PROFILES",
     "ClusterSpec",
+    "DriftPolicy",
+    "DriftRule",
     "ClusterState",
     "Context",
     "FirewallSpec",
