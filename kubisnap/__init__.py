@@ -63,10 +63,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ClusterSpec": "engine.domain.model",
-    "DriftPolicy": "engine.domain.model",
-    "DriftRule": "engine.domain.model",
     "ClusterState": "engine.domain.state",
     "Context": "engine.operations.context",
+    "DriftPolicy": "engine.domain.model",
+    "DriftRule": "engine.domain.model",
     "FirewallSpec": "engine.domain.model",
     "Forward": "engine.domain.model",
     "Image": "engine.domain.model",
@@ -114,10 +114,10 @@ _HOME = {
 __all__ = [
     "PROFILES",
     "ClusterSpec",
-    "DriftPolicy",
-    "DriftRule",
     "ClusterState",
     "Context",
+    "DriftPolicy",
+    "DriftRule",
     "FirewallSpec",
     "Forward",
     "Image",
