@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,12 +32,13 @@ _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "COVERAGE_PROCESS_START", "CI",
 _TO_THE_CLOUD = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_END_POINT")
 
 
+@contextmanager
 def start(
     desk: "Desk", words: Sequence[str], *, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
-) -> subprocess.Popen[str]:
-    """Start a process at the desk: with what makes it work there, and nothing else."""
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a process at the desk: with what makes it work there, and nothing else. None is left behind."""
     kept = {name: os.environ[name] for name in (*_KEPT, *_TO_THE_CLOUD) if name in os.environ}
-    return subprocess.Popen(
+    with subprocess.Popen(
         words,
         cwd=desk.home,
         env={**desk.environment(), "KUBISNAP_SANDBOX_LATENCY": "0", **kept},
@@ -44,7 +46,11 @@ def start(
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # does nothing to one that is over
 
 
 def run(
