@@ -187,12 +187,16 @@ def retire(state: ClusterState) -> list[ev.AnyEvent]:
 
 
 def _refuse_if_retired(state: ClusterState) -> None:
-    if state.retired:
-        raise Refused(
-            f"{state.name} is being deleted",
-            f"kubisnap delete {state.name}      to finish it\n"
-            f"kubisnap apply {state.name} --abandon      to keep what is left of it",
-        )
+    if not state.retired:
+        return
+    pending = state.pending()
+    back = "to keep what is left of it"
+    if pending is not None and not pending.before.declared:  # its creation was being taken back
+        back = "to finish taking it back"
+    raise Refused(
+        f"{state.name} is being deleted",
+        f"kubisnap delete {state.name}      to finish it\nkubisnap apply {state.name} --abandon      {back}",
+    )
 
 
 def free_at(held: OpenOperation) -> int:

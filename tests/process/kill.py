@@ -206,7 +206,7 @@ def _next(case: Case, desk: Desk) -> Sequence[str]:
     found = desk.run("get", operation.cluster, "-o", "json")
     if found.status == 10:
         return () if _was_begun(desk, operation) else operation.words
-    unfinished = "unfinished" in str(json.loads(found.out)["status"])
+    unfinished = json.loads(found.out)["unfinished"] is not None
     if not unfinished and not _was_begun(desk, operation):
         return operation.words
     if unfinished and case.abandons and can_abandon():

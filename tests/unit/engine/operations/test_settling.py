@@ -8,7 +8,7 @@ import pytest
 from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Accepted, Kind, Request
-from kubisnap.engine.errors import Denied, Rejected
+from kubisnap.engine.errors import Denied, Refused, Rejected
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from tests.unit.engine.world import ProcessDied, World, spec
 
@@ -121,3 +121,21 @@ def test_a_rollback_that_cannot_look_for_twins_says_so(repeating: World) -> None
     repeating.cloud.on("observe_all", before=Denied("sandbox", "no", 403), times=99)
     failed = repeating.failing(repeating.create)
     assert any("whether anything was made twice could not be seen" in item for item in failed.left)
+
+
+def test_who_applies_what_is_being_taken_back_is_told_how_to_finish_it(
+    new_world: Callable[..., World],
+) -> None:
+    world = new_world(parallel=1)
+    world.cloud.on("create", Kind.SERVER, before=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        world.create()
+    prepared = prepare_rollback(world.cloud, world.state(), world.context(), abandon=True)
+    world.cloud.on("delete", before=ProcessDied())
+    with pytest.raises(ProcessDied):
+        carry_out_rollback(
+            world.journal, world.cloud, prepared, world.context(), kind=ev.OperationKind.ABANDON, summary=""
+        )
+    with pytest.raises(Refused) as caught:
+        world.prepare_apply()
+    assert caught.value.hint.endswith("kubisnap apply web --abandon      to finish taking it back")
