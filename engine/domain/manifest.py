@@ -184,7 +184,7 @@ class _Reader:
         if not isinstance(raw, dict):
             raise self._wrong("drift", "write a policy for each kind, such as firewall: revert")
         for kind, policy in raw.items():
-            if policy not in set(DriftPolicy):
+            if policy not in list(DriftPolicy):
                 raise self._wrong(f"drift.{kind}", f"{policy!r} is not one of {', '.join(DriftPolicy)}")
         return [{"kind": kind, "policy": policy} for kind, policy in raw.items()]
 
