@@ -12,8 +12,7 @@ from ..domain.state import ClusterState, Unfinished
 from ..errors import LogMoved, NothingUnfinished, RollbackIncomplete
 from ..journal.log import Journal
 from ..ports import Cloud
-from .calling import reading, regulated
-from .changing import Prepared, begin, checked_account, refuse_if_held, settle_pending, started_event
+from .changing import Prepared, approach, begin, settle_pending, started_event
 from .context import Context
 from .cost import Cost, cluster_cost
 from .execution import Result, run_rollback
@@ -28,13 +27,10 @@ def prepare_rollback(cloud: Cloud, state: ClusterState, context: Context, *, aba
     The plan's steps say what will be asked of the cloud, newest first. Raises `NothingUnfinished`,
     `Locked`, `WrongAccount`, `CloudError`.
     """
-    refuse_if_held(state, context)
     pending = state.pending()
     if pending is None:
         raise NothingUnfinished(state.name)
-    cloud = regulated(cloud, context)
-    account = checked_account(cloud, state, context)
-    catalogue = reading(cloud.catalogue, context)
+    cloud, account, catalogue = approach(cloud, state, context)
     settled = settle_pending(cloud, state, catalogue, context)
     declared = pending.before if abandon else state
     spec = declared.spec() if declared.declared and not declared.retired else None

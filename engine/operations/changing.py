@@ -31,6 +31,7 @@ from .planning import Plan, plan
 from .recording import OperationLog
 from .settling import settle
 from .steps import Action
+from .traffic import Regulated
 from .translation import Translation, complete, inherit, lacking
 
 MAX_DELETIONS = 10
@@ -137,10 +138,7 @@ def prepare_change(
 
     Raises `Locked`, `WrongAccount`, `Refused`, `InvalidInput`, `CloudError`.
     """
-    refuse_if_held(state, context)
-    cloud = regulated(cloud, context)
-    account = checked_account(cloud, state, context)
-    catalogue = reading(cloud.catalogue, context)
+    cloud, account, catalogue = approach(cloud, state, context)
     declared = state.spec()
     wanted = declared
     if spec is not None:
@@ -177,10 +175,7 @@ def prepare_change(
 
 def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepared:
     """Prepare to remove everything that the cluster has at its cloud."""
-    refuse_if_held(state, context)
-    cloud = regulated(cloud, context)
-    account = checked_account(cloud, state, context)
-    catalogue = reading(cloud.catalogue, context)
+    cloud, account, catalogue = approach(cloud, state, context)
     settled = settle_pending(cloud, state, catalogue, context)
     seen = observe(cloud, state, context)
     return Prepared(
@@ -281,6 +276,17 @@ def settle_pending(
     return tuple(settle(cloud, state, pending.work.unknown, catalogue.nameless, context))
 
 
+def approach(cloud: Cloud, state: ClusterState, context: Context) -> tuple[Regulated, Account, Catalogue]:
+    """Return what every change of a cluster begins with: nobody holds it, and the account is its own.
+
+    The cloud that is returned keeps to its limits. Raises `Locked`, `WrongAccount`, `CloudError`.
+    """
+    refuse_if_held(state, context)
+    kept = regulated(cloud, context)
+    account = _checked_account(kept, state, context)
+    return kept, account, reading(kept.catalogue, context)
+
+
 def _opening(prepared: Prepared) -> list[ev.AnyEvent]:
     """Return the events that stand between the operation's start and its first call to the cloud."""
     events: list[ev.AnyEvent] = [*prepared.settled, *prepared.news, *prepared.intents]
@@ -321,7 +327,7 @@ def close_interrupted(journal: Journal, state: ClusterState, context: Context) -
     _evolve(state, recorded)
 
 
-def checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
+def _checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
     """Return the account that the credentials open; raise `WrongAccount` if the cluster is not there."""
     account = reading(cloud.account, context)
     if state.bindings and state.account and state.account != account.id:

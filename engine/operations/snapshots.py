@@ -17,7 +17,7 @@ from ..errors import CorruptArchive, InvalidInput, Refused, StoreError
 from ..journal.codec import Codec, StoredRow
 from ..journal.log import Journal
 from ..ports import Cloud
-from .calling import reading
+from .calling import reading, regulated
 from .changing import Prepared, close_interrupted, prepare_create, refuse_if_held
 from .context import Context, legible
 from .translation import translate
@@ -157,7 +157,7 @@ def prepare_restore(
     Its log starts anew: intents are replayed, facts stay behind in the archive, which the first
     event names. Raises what `prepare_create` raises, and `CannotTranslate`.
     """
-    catalogue = reading(cloud.catalogue, context)
+    catalogue = reading(regulated(cloud, context).catalogue, context)
     translation = translate(archived.spec, catalogue, region=region)
     spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
     return prepare_create(journal, cloud, spec, context, origin=archived.origin, translation=translation)

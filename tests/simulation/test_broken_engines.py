@@ -7,7 +7,7 @@ import pytest
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key
 from kubisnap.engine.domain.state import ClusterState, apply_event
-from kubisnap.engine.operations import abandoning, changing, recording, rollback, settling
+from kubisnap.engine.operations import changing, recording, rollback, settling
 from kubisnap.engine.operations.actions import Actions
 from kubisnap.engine.operations.calling import Caller
 from kubisnap.engine.operations.execution import Executor
@@ -55,7 +55,6 @@ def test_a_rollback_that_sweeps_by_name_is_found(monkeypatch: pytest.MonkeyPatch
 
 def test_a_lease_that_nobody_minds_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changing, "refuse_if_held", lambda *_: None)
-    monkeypatch.setattr(abandoning, "refuse_if_held", lambda *_: None)
 
     assert found("took the cluster")
 
