@@ -9,7 +9,14 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.errors import Fact, KubisnapError, OperationFailed, RollbackIncomplete, StalePlan
+from ..engine.errors import (
+    Fact,
+    KubisnapError,
+    OperationFailed,
+    PerhapsTwice,
+    RollbackIncomplete,
+    StalePlan,
+)
 from .render.style import counted, printable
 
 CODES: dict[str, int] = {
@@ -92,6 +99,8 @@ def _details(error: KubisnapError) -> list[str]:
             return _aftermath(error)
         case RollbackIncomplete():
             return _left(error.rolled_back, error.left)
+        case PerhapsTwice():
+            return [f"  {item}" for item in error.left]
         case StalePlan():
             return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]
         case _:

@@ -19,7 +19,8 @@ def resume(session: Session, cluster: str, context: Context, what: changes.Chang
     # a deletion that was taken back is still wanted: that it is refused here says how to go on with it
     deleting = pending is not None and state.retired and pending.before.declared
     if pending is not None and pending.rolling_back and not deleting:
-        _take_back(session, state, context, what, abandoning=state.retired)
+        abandoning = pending.last is OperationKind.ABANDON
+        _take_back(session, state, context, what, abandoning=abandoning)
         return
     with changes.opened(wiring.cloud_of(state)) as cloud:
         changes.change(session, cloud, prepare_change(cloud, state, context), context, what)

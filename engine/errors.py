@@ -39,6 +39,7 @@ JSON and an exit status, in one place.
     │       └── KeptByCloud
     ├── OperationFailed         an operation ended otherwise than intended; says what was undone
     ├── RollbackIncomplete      something could not be taken back
+    ├── PerhapsTwice            all is made, and something may be there twice
     └── Interrupted             Ctrl-C: stopped, recorded, to be resumed or abandoned
         ├── OutOfTime           so is this: `--timeout` ran out
         └── CloudSilent         and this: the cloud does not answer any more
@@ -774,6 +775,35 @@ class RollbackIncomplete(KubisnapError):
             "cluster": self.cluster,
             "operation": self.operation,
             "rolled_back": self.rolled_back,
+            "left": list(self.left),
+        }
+
+
+@dataclass(eq=False)
+class PerhapsTwice(KubisnapError):
+    """Everything was made, and something twice that could not be removed, or nobody could look for it."""
+
+    kind: ClassVar[str] = "partial"
+    cluster: str
+    operation: int
+    done: int
+    left: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"#{self.operation} made everything, and perhaps something twice"
+
+    @property
+    def hint(self) -> str:
+        """Say how to go on."""
+        return f"kubisnap apply {self.cluster}      looks again, and removes what is too much"
+
+    @property
+    def facts(self) -> Facts:
+        """Return what was done and what may be left."""
+        return {
+            "cluster": self.cluster,
+            "operation": self.operation,
+            "steps_done": self.done,
             "left": list(self.left),
         }
 

@@ -119,13 +119,14 @@ class OpenOperation:
     def left_behind(self, unfinished: "Unfinished | None") -> "Unfinished":
         """Return what is unfinished if this operation ends here, together with what was before it."""
         if unfinished is None:
-            return Unfinished([self.number], self.kind, self.before, self.undone(), self.rolling_back)
+            return Unfinished(
+                [self.number], self.kind, self.kind, self.before, self.undone(), self.rolling_back
+            )
         work = Work()
         work.add(unfinished.work)
         work.add(self.undone())
-        return Unfinished(
-            [*unfinished.numbers, self.number], unfinished.kind, unfinished.before, work, self.rolling_back
-        )
+        numbers = [*unfinished.numbers, self.number]
+        return Unfinished(numbers, unfinished.kind, self.kind, unfinished.before, work, self.rolling_back)
 
     def undone(self) -> Work:
         """Return the work with the steps that have no outcome sorted in."""
@@ -147,11 +148,12 @@ class OpenOperation:
 class Unfinished:
     """Operations that did not come to their end, one continuing the other; `before` is how it was declared.
 
-    `rolling_back`: the last of them was taking back what it had done.
+    `kind` is the first one's, `last` the last one's; `rolling_back`: that one was taking back.
     """
 
     numbers: list[int]
     kind: ev.OperationKind
+    last: ev.OperationKind
     before: "ClusterState"
     work: Work
     rolling_back: bool = False

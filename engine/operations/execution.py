@@ -23,6 +23,7 @@ from ..errors import (
     LogMoved,
     OperationFailed,
     OutOfTime,
+    PerhapsTwice,
     RateLimited,
     StoreError,
     Unavailable,
@@ -87,7 +88,7 @@ class Executor:
     def run(self, finish: Finish) -> Result:
         """Carry out the plan; `finish` records the operation's end.
 
-        Raises `OperationFailed` (with what was rolled back and what is left), `Interrupted`,
+        Raises `OperationFailed` (with what was rolled back and what is left), `PerhapsTwice`, `Interrupted`,
         `LogMoved` when another writer took over in the middle.
         """
         self._context.progress.planned(len(self._plan.steps))
@@ -98,13 +99,13 @@ class Executor:
         except BaseException as error:
             self._abandon(error)
             raise
-        left = self._conclude(finish)
+        self._conclude(finish)
         return Result(
             operation=self._log.number,
             outcome=ev.Outcome.SUCCEEDED,
             done=len(self._done),
             seconds=self._context.clock.monotonic() - self._started,
-            kept=(*self._actions.kept.values(), *left),
+            kept=tuple(self._actions.kept.values()),
         )
 
     def _halted(self) -> bool:
@@ -184,27 +185,30 @@ class Executor:
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────
 
-    def _conclude(self, finish: Finish) -> tuple[str, ...]:
-        """Record how it ended, rolling back first where that is the right thing; raise if it failed.
-
-        Returns what is left that should not be there, for people.
-        """
+    def _conclude(self, finish: Finish) -> None:
+        """Record how it ended, rolling back first where that is the right thing; raise if it failed."""
         if self._log.displaced:
             raise LogMoved(self._log.state.position)
         if self._failure is None and self._cut_short():
             raise self._stopped(finish)
         if self._failure is None:
-            left = self._remove_doubles()
-            if self._log.displaced:  # what is done here may be undone by now
-                raise LogMoved(self._log.state.position)
-            finish(ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED, done=len(self._done), left=left))
-            if self._log.displaced:  # found out by the last event only: it was not written
-                raise LogMoved(self._log.state.position)
-            return left
+            self._succeed(finish)
+            return
         step, cause = self._failure
         if self._shut(cause):
             raise self._stopped(finish, cause)
         raise self._failed(finish, step, cause) from cause
+
+    def _succeed(self, finish: Finish) -> None:
+        """Record that all is done, unless something may be there twice."""
+        left, done = self._remove_doubles(), len(self._done)
+        outcome = ev.Outcome.PARTIAL if left else ev.Outcome.SUCCEEDED
+        if not self._log.displaced:
+            finish(ev.OperationFinished(outcome=outcome, done=done, left=left))
+        if self._log.displaced:  # perhaps by the last event, which was not written then
+            raise LogMoved(self._log.state.position)
+        if left:
+            raise PerhapsTwice(self._log.state.name, self._log.number, done, left)
 
     def _cut_short(self) -> bool:
         """Whether it was stopped while something was still to be done, or to be looked for."""

@@ -19,6 +19,7 @@ from kubisnap.engine.errors import (
     CloudSilent,
     KubisnapError,
     OperationFailed,
+    PerhapsTwice,
     RollbackIncomplete,
     StoreUnusable,
     Unavailable,
@@ -117,10 +118,10 @@ TROUBLES: dict[str, Kind] = {
     "lost-answer": Kind(lost_answer, step=2),
     "lost-answer-unseen": Kind(lost_answer_unseen, step=5),
     "lost-network": Kind(
-        lost_network, (Unavailable, CloudSilent, OperationFailed, RollbackIncomplete), step=9
+        lost_network, (Unavailable, CloudSilent, OperationFailed, PerhapsTwice, RollbackIncomplete), step=9
     ),
     "lost-in-the-middle": Kind(
-        lost_in_the_middle, (CloudSilent, OperationFailed, RollbackIncomplete), step=4
+        lost_in_the_middle, (CloudSilent, OperationFailed, PerhapsTwice, RollbackIncomplete), step=4
     ),
     "full-disk": Kind(full_disk, (StoreUnusable,), step=7),
 }

@@ -166,8 +166,9 @@ class Operations(RuleBasedStateMachine):
     def open_the_firewall_by_hand(self, ports: str) -> None:
         key = Key(Kind.FIREWALL, "nodes")
         rules = (Rule(protocol=Protocol.TCP, ports=ports, sources=("0.0.0.0/0",)),)
-        held = [item for item in self.ours() if item["kind"] == "firewall"]
-        for item in held:
+        for item in self.ours():
+            if (item["kind"], item["status"]) != ("firewall", "ready"):  # the cloud changes no other
+                continue
             role = spec().firewalls[0].role
             self.world.sandbox.update(
                 self.request(key, Firewall(role=role, rules=rules)), item["id"], frozenset({"rules"})

@@ -5,7 +5,14 @@ from collections.abc import Iterable
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.state import ClusterState
-from kubisnap.engine.errors import CloudError, Interrupted, Locked, OperationFailed, RollbackIncomplete
+from kubisnap.engine.errors import (
+    CloudError,
+    Interrupted,
+    Locked,
+    OperationFailed,
+    PerhapsTwice,
+    RollbackIncomplete,
+)
 
 from . import judging
 from .commanding import KIND, MAKING, Command
@@ -108,7 +115,8 @@ def foreseen(command: Command) -> None:
     if error is not None:
         where = "".join(traceback.format_exception(error)[-2:])
         stage.broken([f"{type(error).__name__}: {error} {where}"], process.name)
-    kept = isinstance(command.error, OperationFailed | Interrupted | RollbackIncomplete | None)
+    ends = OperationFailed | Interrupted | PerhapsTwice | RollbackIncomplete | None
+    kept = isinstance(command.error, ends)
     if command.prepared is not None and kept and not process.dead:
         state = command.prepared.state
         recorded = stage.shelf.books.get(command.prepared.cluster_id, [])[: state.position]

@@ -8,7 +8,7 @@ import pytest
 from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Accepted, Kind, Request
-from kubisnap.engine.errors import Denied, Refused, Rejected
+from kubisnap.engine.errors import Denied, PerhapsTwice, Refused, Rejected
 from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_rollback
 from tests.unit.engine.world import ProcessDied, World, spec
 
@@ -139,3 +139,17 @@ def test_who_applies_what_is_being_taken_back_is_told_how_to_finish_it(
     with pytest.raises(Refused) as caught:
         world.prepare_apply()
     assert caught.value.hint.endswith("kubisnap apply web --abandon      to finish taking it back")
+
+
+def test_what_is_there_twice_and_cannot_be_removed_is_no_success(repeating: World) -> None:
+    repeating.cloud.on("delete", Kind.SERVER, before=Denied("sandbox", "no", 403), times=99)
+    with pytest.raises(PerhapsTwice) as caught:
+        repeating.create()
+    assert caught.value.kind == "partial"
+    assert any("server/workers-0" in item for item in caught.value.left)
+    assert repeating.last_outcome().outcome is ev.Outcome.PARTIAL
+
+    repeating.mend()
+    repeating.apply()
+    repeating.assert_converged()
+    assert repeating.state().pending() is None
