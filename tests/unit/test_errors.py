@@ -36,7 +36,7 @@ def classes() -> list[type[KubisnapError]]:
     """Return every error class of the engine, the root first."""
     found: list[type[KubisnapError]] = [KubisnapError]
     for cls in found:
-        found += [sub for sub in cls.__subclasses__() if sub.__module__ == errors.__name__]
+        found += [sub for sub in cls.__subclasses__() if sub.__module__.startswith(f"{errors.__name__}.")]
     return found
 
 

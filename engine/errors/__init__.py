@@ -1,0 +1,136 @@
+"""Every error that kubisnap raises on purpose, in one tree.
+
+An error carries facts; its sentence is made in ``__str__`` and its next step in ``hint``.
+Each family has a module; all are imported from here. Nothing here knows exit codes or screens:
+`kubisnap.cli.exits` turns an error into text, JSON and an exit status, in one place.
+
+    KubisnapError
+    ├── InvalidInput            what was typed or written is wrong: names the field and the place
+    ├── NotFound                no such cluster, operation, store, ...
+    ├── AlreadyExists           the name is taken
+    ├── Refused                 understood, and declined before anything was changed
+    ├── BudgetExceeded          so were these four
+    ├── ConfirmationNeeded
+    ├── CannotTranslate
+    ├── WrongAccount
+    ├── NothingUnfinished       there is nothing to resume or abandon
+    ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
+    ├── CorruptPlan             a saved plan that cannot be read
+    ├── TooManyDeletions        more than `--max-deletions` allows
+    ├── Locked                  another operation on this cluster is running
+    ├── StoreError              the event store
+    │   ├── NotAStore
+    │   ├── StoreUnusable
+    │   ├── LogMoved            somebody else wrote first
+    │   ├── UnknownEvent        written by a newer kubisnap
+    │   └── MalformedEvent
+    ├── ArchiveError            the snapshot file
+    │   ├── CorruptArchive
+    │   └── UnsupportedArchive
+    ├── CloudError              what a cloud answered, or did not
+    │   ├── ResourceMissing
+    │   ├── Conflict
+    │   ├── RateLimited
+    │   ├── QuotaExceeded
+    │   ├── Denied
+    │   ├── Unavailable
+    │   ├── TimedOut
+    │   └── Rejected
+    │       └── KeptByCloud
+    ├── OperationFailed         an operation ended otherwise than intended; says what was undone
+    ├── RollbackIncomplete      something could not be taken back
+    ├── PerhapsTwice            all is made, and something may be there twice
+    └── Interrupted             Ctrl-C: stopped, recorded, to be resumed or abandoned
+        ├── OutOfTime           so is this: `--timeout` ran out
+        └── CloudSilent         and this: the cloud does not answer any more
+"""
+
+from collections.abc import Mapping
+
+from .asking import (
+    AlreadyExists,
+    BudgetExceeded,
+    CannotTranslate,
+    ConfirmationNeeded,
+    InvalidInput,
+    NotFound,
+    Refused,
+    WrongAccount,
+)
+from .base import Fact, Facts, KubisnapError
+from .clouds import (
+    CloudError,
+    Conflict,
+    Denied,
+    KeptByCloud,
+    QuotaExceeded,
+    RateLimited,
+    Rejected,
+    ResourceMissing,
+    TimedOut,
+    Unavailable,
+)
+from .endings import CloudSilent, Interrupted, OperationFailed, OutOfTime, PerhapsTwice, RollbackIncomplete
+from .keeping import (
+    ArchiveError,
+    CorruptArchive,
+    LogMoved,
+    MalformedEvent,
+    NotAStore,
+    StoreError,
+    StoreUnusable,
+    UnknownEvent,
+    UnsupportedArchive,
+)
+from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
+
+__all__ = [
+    "AlreadyExists",
+    "ArchiveError",
+    "BudgetExceeded",
+    "Came",
+    "CannotTranslate",
+    "CloudError",
+    "CloudSilent",
+    "ConfirmationNeeded",
+    "Conflict",
+    "CorruptArchive",
+    "CorruptPlan",
+    "Denied",
+    "Fact",
+    "Facts",
+    "Interrupted",
+    "InvalidInput",
+    "KeptByCloud",
+    "KubisnapError",
+    "Locked",
+    "LogMoved",
+    "MalformedEvent",
+    "NotAStore",
+    "NotFound",
+    "NothingUnfinished",
+    "OperationFailed",
+    "OutOfTime",
+    "PerhapsTwice",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "Rejected",
+    "ResourceMissing",
+    "RollbackIncomplete",
+    "StalePlan",
+    "StoreError",
+    "StoreUnusable",
+    "TimedOut",
+    "TooManyDeletions",
+    "Unavailable",
+    "UnknownEvent",
+    "UnsupportedArchive",
+    "WrongAccount",
+    "facts_of",
+]
+
+
+def facts_of(error: KubisnapError) -> Mapping[str, Fact]:
+    """Return the facts of an error with its kind first."""
+    return {"kind": error.kind, **error.facts}

@@ -1,0 +1,173 @@
+"""Errors of what keeps the history: the event store and the snapshot file."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .base import Facts, KubisnapError
+
+
+class StoreError(KubisnapError):
+    """The event store cannot do what was asked."""
+
+
+@dataclass(eq=False)
+class NotAStore(StoreError):
+    """The file that `--store` names is something else, or damaged."""
+
+    kind: ClassVar[str] = "corrupt"
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.url} is not a kubisnap store: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Say that nothing was touched."""
+        return "nothing was written to it; name another file with --store sqlite:///PATH"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the store's address."""
+        return {"store": self.url, "problem": self.problem}
+
+
+@dataclass(eq=False)
+class StoreUnusable(StoreError):
+    """The store cannot be opened or written: permissions, a full disk, a missing folder."""
+
+    url: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"cannot use the store {self.url}: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Point at the check-up."""
+        return "kubisnap doctor"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the store's address."""
+        return {"store": self.url, "problem": self.problem}
+
+
+@dataclass(eq=False)
+class LogMoved(StoreError):
+    """Optimistic concurrency: another writer appended to this cluster's log first."""
+
+    kind: ClassVar[str] = "stale-plan"
+    expected: int
+
+    def __str__(self) -> str:
+        return (
+            f"the log moved past position {self.expected} while this was decided: somebody else wrote first"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Say how to see who."""
+        return "kubisnap log      see what came between, then run the command again"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the position that was expected to be the head."""
+        return {"expected_position": self.expected}
+
+
+@dataclass(eq=False)
+class UnknownEvent(StoreError):
+    """An event that this version of kubisnap cannot read."""
+
+    tag: str
+    schema: int
+    known_schema: int | None
+
+    def __str__(self) -> str:
+        if self.known_schema is None:
+            return f"the log holds an event of a kind unknown to this version: {self.tag}"
+        return (
+            f"the log holds {self.tag} in schema {self.schema}; this version reads up to {self.known_schema}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Say what would read it."""
+        return "use the newer kubisnap that wrote it"
+
+    @property
+    def facts(self) -> Facts:
+        """Return tag and schema numbers."""
+        return {"tag": self.tag, "schema": self.schema, "known_schema": self.known_schema}
+
+
+@dataclass(eq=False)
+class MalformedEvent(StoreError):
+    """Stored bytes that do not decode to the event that they claim to be."""
+
+    kind: ClassVar[str] = "corrupt"
+    tag: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"an event in the log cannot be read: {self.tag}: {self.problem}"
+
+    @property
+    def facts(self) -> Facts:
+        """Return tag and problem."""
+        return {"tag": self.tag, "problem": self.problem}
+
+
+class ArchiveError(KubisnapError):
+    """A snapshot archive cannot be used."""
+
+    kind: ClassVar[str] = "corrupt"
+
+
+@dataclass(eq=False)
+class CorruptArchive(ArchiveError):
+    """Damaged, truncated, or not an archive at all. `offset` is in bytes from the start."""
+
+    name: str
+    problem: str
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        at = "" if self.offset is None else f" (at byte {self.offset})"
+        return f"{self.name}: {self.problem}{at}"
+
+    @property
+    def hint(self) -> str:
+        """Say that nothing was done with it."""
+        return "nothing was read from it and nothing was changed; use another copy of the snapshot"
+
+    @property
+    def facts(self) -> Facts:
+        """Return file, problem and offset."""
+        return {"archive": self.name, "problem": self.problem, "offset": self.offset}
+
+
+@dataclass(eq=False)
+class UnsupportedArchive(ArchiveError):
+    """Written in a newer format than this version can verify."""
+
+    name: str
+    version: str
+    supported: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: written in archive format {self.version}, "
+            f"this kubisnap verifies up to {self.supported}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Say what would read it."""
+        return "the file may be fine: use a newer kubisnap"
+
+    @property
+    def facts(self) -> Facts:
+        """Return both versions."""
+        return {"archive": self.name, "version": self.version, "supported": self.supported}
