@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("engine", "adapters", "archives", "cli", "kubisnap")
 LONGEST_MODULE = 420
 ONE_PLACE = {"engine/domain/events.py"}
-"""Whole by design: every error, every event, in one place each."""
+"""Whole by design: every event in one place."""
 LONGEST_FUNCTION = 50
 
 
