@@ -5,6 +5,9 @@ and rolling back are the engine's. `kubisnap.adapters.testing` holds the suite t
 passes.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 import msgspec
@@ -26,7 +29,8 @@ class Cloud(Protocol):
     Every method raises the `CloudError` family only: `ResourceMissing`, `Conflict` (name taken, or
     in use), `RateLimited(retry_after)`, `QuotaExceeded`, `Denied`, `Unavailable` (no answer, 5xx;
     `ambiguous=True` when the request may have taken effect), `Rejected` (do not retry). No method
-    retries or waits for work to finish; each call has a timeout.
+    retries or waits for work to finish; each call has a timeout. `create`, `update` and `delete` call
+    `before_sending` as the last thing before a request that changes something leaves the process.
     """
 
     @property
@@ -101,3 +105,29 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait."""
         ...
+
+
+def _nobody_asks() -> None:
+    pass
+
+
+_question: ContextVar[Callable[[], None]] = ContextVar("question", default=_nobody_asks)
+
+
+def before_sending() -> None:
+    """Ask whether a change may still be sent: what the adapter calls last raises where it may not.
+
+    A process may be stopped (a laptop's lid, SIGSTOP, a machine under load) for longer than its lease
+    between the engine's decision and the bytes that leave; what it then sends would be done twice.
+    """
+    _question.get()()
+
+
+@contextmanager
+def asked_before_sending(question: Callable[[], None]) -> Iterator[None]:
+    """Let a question be asked at each `before_sending` of this thread. It raises to say no."""
+    token = _question.set(question)
+    try:
+        yield
+    finally:
+        _question.reset(token)

@@ -8,10 +8,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any, ClassVar
 
 import requests
+import requests.adapters
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ...engine.errors import Rejected, Unavailable
+from ...engine.ports import before_sending
 from .answers import CLOUD, unexpected
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -28,6 +33,43 @@ class Bearer(requests.auth.AuthBase):
         """Put it there."""
         request.headers["Authorization"] = f"Bearer {self.token}"
         return request
+
+
+class _Asking(HTTPConnection):
+    """Asks whether it may when only the bytes have to leave: before the head and before the body."""
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        before_sending()
+        super().send(data)
+
+
+class _AskingSecurely(_Asking, HTTPSConnection):
+    pass
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Asking  # type: ignore[mutable-override]  # how urllib3 wants it
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _AskingSecurely  # type: ignore[mutable-override]  # how urllib3 wants it
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Makes connections that ask, to the end point itself and by way of a proxy."""
+
+    _classes: ClassVar = {"http": _Pool, "https": _SecurePool}
+
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = self._classes
+
+    def proxy_manager_for(self, *arguments: Any, **named: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*arguments, **named)
+        manager.pool_classes_by_scheme = self._classes
+        return manager
 
 
 class Sessions:
@@ -60,6 +102,8 @@ class Sessions:
     def _new(self) -> requests.Session:
         session = requests.Session()
         session.trust_env = self._trust_env
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Adapter())
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         return session
 

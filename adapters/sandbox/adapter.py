@@ -28,7 +28,7 @@ from ...engine.domain.resources import (
     kind_of,
 )
 from ...engine.errors import Conflict, Denied, Rejected, ResourceMissing
-from ...engine.ports import Account, Clock
+from ...engine.ports import Account, Clock, before_sending
 from . import rules
 from .catalogue import CATALOGUE, CLOUD
 from .faults import Fault, Faults, Injector
@@ -249,6 +249,7 @@ class Sandbox:
 
     @contextmanager
     def _writing(self, account: str = "") -> Iterator[Session]:
+        before_sending()
         with self._store.session(account or self._account, self._clock.now(), write=True) as session:
             yield session
 

@@ -22,7 +22,7 @@ from ...engine.domain.resources import (
     Volume,
 )
 from ...engine.errors import Conflict, Denied, Rejected, ResourceMissing, Unavailable
-from ...engine.ports import Cloud
+from ...engine.ports import Cloud, asked_before_sending
 from .bench import (
     ADMIN,
     BALANCER,
@@ -55,6 +55,14 @@ def _told(request: Request, seen: Observed) -> dict[str, Any]:
     if isinstance(resource, SshKey):
         resource = SshKey(public_key=" ".join(resource.public_key.split()[:2]))
     return {field: msgspec.to_builtins(getattr(resource, field)) for field in seen.properties}
+
+
+class _NoLongerError(Exception):
+    """What a test answers to the question whether a change may still be sent."""
+
+
+def _no_longer() -> None:
+    raise _NoLongerError
 
 
 def _link(kind: Kind) -> str:
@@ -161,6 +169,18 @@ class CloudContract(Crowds):
         if kind not in self.nameless:
             bench.until(lambda: bench.cloud.find(bench.request(key)), f"{kind} {seen.id} was never found")
             assert bench.cloud.find(bench.request(key)) == [seen]
+
+    def test_what_may_no_longer_be_sent_changes_nothing(self, bench: Bench, kind: Kind) -> None:
+        """Before each request that changes something the adapter asks; after a no, nothing has happened."""
+        key = SAMPLES[kind]
+        bench.need(kind)
+        with pytest.raises(_NoLongerError), asked_before_sending(_no_longer):
+            bench.cloud.create(bench.request(key))
+        assert bench.cloud.find(bench.request(key)) == []
+        seen = bench.make(key)
+        with pytest.raises(_NoLongerError), asked_before_sending(_no_longer):
+            bench.cloud.delete(kind, seen.id)
+        assert bench.cloud.observe(kind, seen.id) == seen
 
     def test_a_removed_resource_is_gone(self, bench: Bench, kind: Kind) -> None:
         """A removed resource is soon shown as none, and removing it again says that it is missing."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from ..domain.catalogue import Catalogue, Limits
 from ..domain.resources import Accepted, ClusterRef, Kind, Observed, Request
 from ..errors import CloudError, RateLimited, Unavailable
-from ..ports import Account, Clock, Cloud
+from ..ports import Account, Clock, Cloud, asked_before_sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +191,8 @@ class Traffic:
 class Regulated:
     """A cloud whose every call goes through its `Traffic`. `sleep` is how the caller waits.
 
-    `before_writing` is asked when a call that changes something has got its turn; it may raise.
+    `before_writing` is asked when a call that changes something has got its turn, and once more by the
+    adapter when its request is about to leave; it may raise.
     """
 
     def __init__(
@@ -218,7 +219,8 @@ class Regulated:
     def _write(self, ask: Callable[[], _T]) -> _T:
         def unless_stopped() -> _T:
             self._before_writing()
-            return ask()
+            with asked_before_sending(self._before_writing):
+                return ask()
 
         return self._call(unless_stopped)
 

@@ -35,6 +35,18 @@ from kubisnap.cli.app import main
 main()
 """
 """The command itself, whose hold on a cluster ends after two seconds instead of two minutes."""
+_SLEEPY = f"""
+import os, signal
+from kubisnap.adapters.digitalocean.transport import Transport
+exchange = Transport._exchange
+def sleeping(self, method, url, params):
+    if method == "POST" and url.endswith("/droplets"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return exchange(self, method, url, params)
+Transport._exchange = sleeping
+{_SHORT_LEASE}
+"""
+"""The same; it stops at the worst moment: it has asked the log whether it may, and has not sent yet."""
 
 
 @dataclass
@@ -55,9 +67,9 @@ class Office:
     folder: Path
     simulator: DigitalOceanSimulator
 
-    def seat(self, name: str, *, short_lease: bool = False) -> Seat:
-        program = ("-c", _SHORT_LEASE) if short_lease else ("-m", "kubisnap")
-        return Seat(self.folder / name, self.simulator.url, shared=self.store, program=program)
+    def seat(self, name: str, *, program: str = "") -> Seat:
+        words = ("-c", program) if program else ("-m", "kubisnap")
+        return Seat(self.folder / name, self.simulator.url, shared=self.store, program=words)
 
     @property
     def store(self) -> Path:
@@ -112,7 +124,7 @@ def _stop(process: "subprocess.Popen[str]", store: Path) -> None:
     never = Event()
     while True:
         process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         try:
             with closing(sqlite3.connect(store, timeout=0, isolation_level=None)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -166,19 +178,45 @@ def test_of_two_on_the_same_cluster_one_is_told_who_has_it(office: Office) -> No
 
 
 def test_who_slept_longer_than_its_lease_finds_the_work_done_and_touches_nothing(office: Office) -> None:
-    ada, bob = office.seat("ada", short_lease=True), office.seat("bob", short_lease=True)
+    ada, bob = office.seat("ada", program=_SHORT_LEASE), office.seat("bob", program=_SHORT_LEASE)
     strange = office.held()
     with _running(ada, *CREATE) as first:
         _until(lambda: "ResourceProvisioned" in events(office.store))
         _stop(first, office.store)
-        _until(lambda: bob.run("apply", "web", *_YES).status != 11)
-        assert bob.done[-1].status == 0, bob.told()
-        assert bob.run("plan", "web", "--exit-code").status == 0
+        _take_over(bob)
         before = office.held()
         first.send_signal(signal.SIGCONT)
         status, told = _told(ada, first)
-    assert status == 7, told
-    assert "somebody else wrote first" in told
+    _nothing_was_touched(office, bob, strange, before, (status, told))
+
+
+def test_who_sleeps_between_asking_and_sending_does_not_send(office: Office) -> None:
+    ada, bob = office.seat("ada", program=_SLEEPY), office.seat("bob", program=_SHORT_LEASE)
+    strange = office.held()
+    with _running(ada, *CREATE) as first:
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
+        _stop(first, office.store)
+        _take_over(bob)
+        before = office.held()
+        while first.poll() is None:  # each of its hands stops once
+            first.send_signal(signal.SIGCONT)
+            never = Event()
+            never.wait(_POLL)
+        status, told = _told(ada, first)
+    _nothing_was_touched(office, bob, strange, before, (status, told))
+
+
+def _take_over(bob: Seat) -> None:
+    _until(lambda: bob.run("apply", "web", *_YES).status != 11)
+    assert bob.done[-1].status == 0, bob.told()
+    assert bob.run("plan", "web", "--exit-code").status == 0
+
+
+def _nothing_was_touched(
+    office: Office, bob: Seat, strange: dict[str, str], before: dict[str, str], ended: tuple[int, str]
+) -> None:
+    assert ended[0] == 7, ended
+    assert "somebody else wrote first" in ended[1]
     assert office.held() == before
     assert touched(strange, before) == []
     assert len(office.names()) == len(set(office.names())) == 4

@@ -151,7 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client hung up in the middle of it: no request
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         script = cast("_Server", self.server).script
         script.take(Seen(self.command, parts.path, parse_qs(parts.query), headers, body))(self)

@@ -35,6 +35,7 @@ from kubisnap.engine.errors import (
     ResourceMissing,
     Unavailable,
 )
+from kubisnap.engine.ports import asked_before_sending
 
 if TYPE_CHECKING:
     from .conftest import ScriptedServer
@@ -115,6 +116,36 @@ def test_the_environment_changes_neither_token_nor_end_point_nor_timeout(
     assert transport.fetch("things/1", ThingAnswer) == ThingAnswer(Thing(1))
     assert server.last.headers["authorization"] == f"Bearer {TOKEN}"
     transport.close()
+
+
+# The last question
+
+
+class _NoLongerError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("yes", [0, 1])
+def test_after_a_no_no_whole_request_arrives(
+    server: "ScriptedServer", transport: Transport, yes: int
+) -> None:
+    """Head and body leave one after the other; a process may be stopped for long before either."""
+    answers = iter([None] * yes)
+    connected: list[int] = []
+
+    def question() -> None:
+        connected.append(server.connections)
+        if next(answers, _NoLongerError) is _NoLongerError:
+            raise _NoLongerError
+
+    server.answer({"thing": {"id": 1}})
+    transport.fetch("things/1", ThingAnswer)  # so that the connection is there and would be used again
+    with pytest.raises(_NoLongerError), asked_before_sending(question):
+        transport.send("POST", "things", {"name": "x"}, ThingAnswer)
+    assert connected == [1] * (yes + 1)
+    server.answer({"thing": {"id": 2}})
+    assert transport.fetch("things/2", ThingAnswer).thing.id == 2
+    assert [seen.method for seen in server.seen] == ["GET", "GET"]
 
 
 # Where the token goes
