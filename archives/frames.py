@@ -12,17 +12,16 @@ import zstandard
 
 from .format import MAX_RAW_BYTES, MAX_STORED_BYTES, VERSION, Malformed
 
-LEVEL: Final = 3
 MAX_WINDOW: Final = 8 * 1024 * 1024
 
 
-def compress(raw: bytes) -> bytes:
+def compress(raw: bytes, level: int) -> bytes:
     """Return `raw` as one frame that states its length and ends with a checksum.
 
     One thread and fixed parameters: the same bytes each time from the same libzstd.
     """
     compressor = zstandard.ZstdCompressor(
-        level=LEVEL, write_checksum=True, write_content_size=True, write_dict_id=False, threads=0
+        level=level, write_checksum=True, write_content_size=True, write_dict_id=False, threads=0
     )
     return compressor.compress(raw)
 

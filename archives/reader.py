@@ -1,208 +1,277 @@
 """Reads and verifies a snapshot archive in one pass, from anything that gives bytes.
 
-The bytes are hostile until proven otherwise: a length is capped before it is used, a body hashed
-before it is decompressed, and decoded to types only. Nothing is returned before the last byte was
-seen and everything agrees.
+A length is capped before it is used, a body hashed before it is decrypted, decrypted before it is
+decompressed, and decoded to types only. What is handed out on the way is what the writer wrote, but
+may be a part: nothing is to be done with it before the last record was taken without an error.
 """
 
 import hashlib
 from collections.abc import Iterator
-from itertools import count
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
+from ..engine.domain.events import Recorded
 from ..engine.errors import CorruptArchive, UnsupportedArchive
-from ..engine.journal.codec import StoredRow
-from . import frames
+from ..engine.journal.codec import Codec, StoredRow
+from . import blobs as contents
+from . import merkle
+from .columns import EventBlock
 from .format import (
+    CONTENT,
     END_MAGIC,
     HASH_BYTES,
-    MAGIC,
     MAJOR,
-    MAX_HEADER_BYTES,
-    MAX_TOTAL_BYTES,
-    MINOR,
-    PREAMBLE,
     RECORD_BYTES,
-    TRAILER_BYTES,
+    TRAILER,
     VERSION,
-    End,
     Kind,
     Malformed,
+    Manifest,
     RecordHeader,
-    Snapshot,
     SnapshotHeader,
-    SnapshotInfo,
-    decode_end,
-    decode_header,
-    decode_rows,
+    decode_manifest,
 )
-from .identity import ContentDigest
+from .index import PREFIX, IndexBuilder
+from .info import SnapshotInfo, digest_text
+from .opening import Access, Opener, Signed
+from .source import Source, Start, read_start
+from .v1.reader import ArchiveV1
 
 
-class _Input:
-    """The source, with the offset and the hash of what was read."""
+class Block(Protocol):
+    """Some events of a log: `count` of them from position `first` on."""
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
+    count: int
+    first: int
+
+    def rows(self) -> list[StoredRow]:
+        """Return them as the journal keeps them. Raises `CorruptArchive`."""
+        ...
+
+    def events(self, codec: Codec, stream: str) -> list[Recorded]:
+        """Return them in today's schemas. Raises `CorruptArchive`, and what `Codec.decode` raises."""
+        ...
+
+
+Content = Block | contents.Blob | contents.Secret
+
+
+class Reader(Protocol):
+    """One pass over one archive. `info` is there once the last of `contents` was taken."""
+
+    header: SnapshotHeader
+    info: SnapshotInfo | None
+
+    def contents(self) -> Iterator[Content]:
+        """Yield what the archive holds, in its order."""
+        ...
+
+
+def open_reader(source: BinaryIO, *, name: str, access: Access | None = None) -> Reader:
+    """Begin to read an archive of any format. `name` stands in the errors.
+
+    Raises `CorruptArchive`, `UnsupportedArchive` for a newer format, `WrongKey`; an OSError of the
+    source passes through.
+    """
+    bytes_in = Source(source, name)
+    start = read_start(bytes_in)
+    access = access or Access()
+    if start.major == 1:
+        return ArchiveV1(bytes_in, start, access)
+    if start.major != MAJOR:
+        raise UnsupportedArchive(name, f"{start.major}.{start.minor}", VERSION)
+    return ArchiveV2(bytes_in, start, access)
+
+
+class _NamedBlock:
+    """A block whose errors name the file and the place."""
+
+    def __init__(self, block: EventBlock, source: Source, offset: int) -> None:
+        self._block = block
         self._source = source
-        self.name = name
-        self.offset = 0
-        self.total = hashlib.sha256()
+        self._offset = offset
+        self.count = block.count
+        self.first = block.first
 
-    def _read(self, length: int) -> bytes:
-        """Return `length` bytes, fewer only at the end: an unbuffered pipe gives what it has."""
-        parts: list[bytes] = []
-        while length and (part := self._source.read(length)):
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
-
-    def start(self, length: int) -> bytes:
-        """Return the first bytes of the file, as many as there are up to `length`."""
-        data = self._read(length)
-        self.total.update(data)
-        self.offset += len(data)
-        return data
-
-    def take(self, length: int, what: str) -> bytes:
-        """Return `length` bytes, which are `what`, or raise that the file ends too early."""
-        data = self._read(length)
-        if len(data) < length:
-            raise CorruptArchive(self.name, f"cut off: the file ends within {what}", self.offset + len(data))
-        self.total.update(data)
-        self.offset += length
-        return data
-
-    def finish(self) -> None:
-        """Raise if anything is left."""
-        if self._read(1):
-            raise CorruptArchive(self.name, "there is more after the end of the archive", self.offset)
-
-
-class _Archive:
-    """One pass over one archive."""
-
-    def __init__(self, source: BinaryIO, name: str) -> None:
-        self._input = _Input(source, name)
-        self._header = self._start()
-        self._content = ContentDigest(self._header.cluster_id)
-        self._events = 0
-        self._blocks = 0
-
-    def _corrupt(self, problem: str, offset: int) -> CorruptArchive:
-        return CorruptArchive(self._input.name, problem, offset)
-
-    def _start(self) -> SnapshotHeader:
-        """Read preamble and header. Sets the chain's first value."""
-        magic = self._input.start(len(MAGIC))
-        if magic != MAGIC:
-            raise self._corrupt(_what_instead(magic), 0)
-        preamble = magic + self._input.take(PREAMBLE.size - len(MAGIC), "its first bytes")
-        _, major, minor, length = PREAMBLE.unpack(preamble)
-        if length > MAX_HEADER_BYTES:
-            raise self._corrupt("the header claims to be larger than any may be", len(preamble) - 4)
-        data = self._input.take(length, "the header")
-        self._chain = hashlib.sha256(preamble + data).digest()
-        if self._input.take(HASH_BYTES, "the header's hash") != self._chain:
-            raise self._corrupt("the format version or the header is damaged", len(MAGIC))
-        # The hash comes first: a flipped bit in the version is damage, not a newer format.
-        if (major, minor) != (MAJOR, MINOR):
-            raise UnsupportedArchive(self._input.name, f"{major}.{minor}", VERSION)
+    def rows(self) -> list[StoredRow]:
         try:
-            return decode_header(data)
+            return self._block.rows()
         except Malformed as error:
-            raise self._corrupt(str(error), len(preamble)) from error
+            raise self._source.corrupt(str(error), self._offset) from error
 
-    def _record(self, sequence: int) -> tuple[RecordHeader, bytes, int]:
-        """Read the next record: its header, its body as stored, and where it begins."""
-        offset = self._input.offset
-        head = self._input.take(RECORD_BYTES, "the header of a record")
+    def events(self, codec: Codec, stream: str) -> list[Recorded]:
         try:
-            header = RecordHeader.parse(head, sequence)
+            return self._block.events(codec, stream)
         except Malformed as error:
-            raise self._corrupt(str(error), offset) from error
-        body = self._input.take(header.stored, "a record")
-        self._chain = hashlib.sha256(self._chain + head + body).digest()
-        if self._input.take(HASH_BYTES, "the hash of a record") != self._chain:
-            raise self._corrupt(f"record {sequence} is damaged", offset)
-        return header, body, offset
+            raise self._source.corrupt(str(error), self._offset) from error
 
-    def blocks(self) -> Iterator[list[StoredRow]]:
-        """Yield the rows block by block. Not to be believed before the last one was taken."""
-        for sequence in count():  # ends: each block has an event, and events are counted
-            header, body, offset = self._record(sequence)
+
+class ArchiveV2:
+    """One pass over an archive of this format."""
+
+    def __init__(self, source: Source, start: Start, access: Access) -> None:
+        self._source = source
+        self._opener = Opener(source, start, access)
+        self.header = self._opener.header
+        self.info: SnapshotInfo | None = None
+        self._chain = start.hash
+        self._sequence = 0
+        self._index = IndexBuilder()
+        self._rank = 0
+        self._events = self._blobs = self._blob_bytes = self._secrets = self._raw = 0
+        self._times: list[int] = []
+
+    def contents(self) -> Iterator[Content]:
+        """Yield blocks of events, blobs, secrets; nothing of an encrypted archive without a key."""
+        try:
+            yield from self._contents()
+        except CorruptArchive as error:
+            error.intact = (self.header.first, self.header.first + self._events - 1)
+            raise
+
+    def _contents(self) -> Iterator[Content]:
+        while True:
+            offset = self._source.offset
+            header, head, body = self._record(offset)
+            if header.kind == Kind.INDEX or header.kind not in Kind.__members__.values():
+                break
+            if header.kind not in CONTENT:
+                raise self._source.corrupt("the archive has no index", offset)
             try:
-                if header.kind is Kind.END:
-                    self._agree(decode_end(body))
-                    break
-                yield self._rows(header, body)
+                yield from self._content(header, head, body, offset)
             except Malformed as error:
-                raise self._corrupt(str(error), offset) from error
-        self._finish()
+                raise self._source.corrupt(str(error), offset) from error
+        self._end(offset, header, head, body)
 
-    def _rows(self, header: RecordHeader, body: bytes) -> list[StoredRow]:
+    def _record(self, offset: int) -> tuple[RecordHeader, bytes, bytes]:
+        """Read the next record: its header, parsed and as bytes, and its body as stored."""
+        head = self._source.take(RECORD_BYTES, "the header of a record")
+        try:
+            header = RecordHeader.parse(head)
+            header.check(self._sequence, encrypted=self._opener.encrypted)
+            if header.kind < self._rank:
+                raise Malformed(f"record {self._sequence} stands after what it must stand before")
+        except Malformed as error:
+            raise self._source.corrupt(str(error), offset) from error
+        body = self._source.take(header.stored, "a record")
+        chain = hashlib.sha256(self._chain + head)
+        chain.update(body)
+        self._before, self._chain = self._chain, chain.digest()
+        if self._source.take(HASH_BYTES, "the hash of a record") != self._chain:
+            raise self._source.corrupt(f"record {self._sequence} is damaged", offset)
+        self._sequence += 1
+        self._rank = header.kind
+        return header, head, body
+
+    def _content(self, header: RecordHeader, head: bytes, body: bytes, offset: int) -> Iterator[Content]:
         # Counted before they are decompressed: what is too much is never held.
-        self._blocks += 1
-        if self._events + header.items > self._header.events:
-            raise Malformed(f"there are more than the {self._header.events} events that the header counts")
-        if self._content.size + header.raw > MAX_TOTAL_BYTES:
-            raise Malformed("the events are larger than one archive may hold")
-        raw = frames.decompress(body, header.raw)
-        rows = decode_rows(raw, header.items, self._events + 1)
-        self._content.update(raw)
-        self._events += header.items
-        return rows
+        if header.kind == Kind.EVENTS and self._events + header.items > self.header.events:
+            raise Malformed(f"there are more than the {self.header.events} events that the header counts")
+        if not self._opener.opened:
+            self._count(header)
+            return
+        raw = self._opener.raw(header, head, body)
+        self._raw += len(raw)
+        if header.kind == Kind.EVENTS:
+            block = EventBlock(raw, header.items, self.header.first + self._events)
+            times = block.times()
+            self._times = [*(self._times or times)[:1], times[1]]
+            self._index.add(header, merkle.leaf(header.kind, raw), time=times[0])
+            yield _NamedBlock(block, self._source, offset)
+        elif header.kind == Kind.BLOBS:
+            pack = contents.decode_pack(raw, header.items)
+            digests = [blob.digest for blob in pack]
+            labels = [blob.label for blob in pack]
+            leaf = merkle.leaf_of_blobs(header.kind, zip(labels, digests, strict=True))
+            self._index.add(header, leaf, prefixes=b"".join(digest[:PREFIX] for digest in digests))
+            self._blob_bytes += sum(len(blob.data) for blob in pack)
+            yield from pack
+        else:
+            self._index.add(header, merkle.leaf(header.kind, raw))
+            yield contents.decode_secret(raw)
+        self._count(header)
 
-    def _agree(self, end: End) -> None:
-        """Raise unless the end record, the header and what was read say the same."""
-        read = End(self._events, self._blocks, self._content.size, self._content.bytes())
-        if self._events != self._header.events:
-            raise Malformed(f"the header counts {self._header.events} events, there are {self._events}")
-        if end != read:
-            raise Malformed("the end record does not agree with the events")
+    def _count(self, header: RecordHeader) -> None:
+        self._events += header.items * (header.kind == Kind.EVENTS)
+        self._blobs += header.items * (header.kind == Kind.BLOBS)
+        self._secrets += header.items * (header.kind == Kind.SECRET)
 
-    def _finish(self) -> None:
-        """Read the trailer."""
-        offset, total = self._input.offset, self._input.total.digest()
-        if self._input.take(TRAILER_BYTES, "its last bytes") != total + END_MAGIC:
-            raise self._corrupt("the last bytes are damaged", offset)
-        self._input.finish()
-
-    def info(self) -> SnapshotInfo:
-        """Return the summary, once all blocks were taken."""
-        return SnapshotInfo(
-            header=self._header,
+    def _end(self, offset: int, header: RecordHeader, head: bytes, body: bytes) -> None:
+        """Read what closes the archive; everything must agree with what was read."""
+        while header.kind not in Kind.__members__.values():
+            offset = self._source.offset
+            header, head, body = self._record(offset)
+        index_at, parts = offset, []
+        while header.kind == Kind.INDEX:
+            if self._opener.opened:
+                parts.append(self._raw_of(header, head, body, offset))
+            offset = self._source.offset
+            header, head, body = self._record(offset)
+        self._index.close()
+        if self._opener.opened and parts != self._index.parts:
+            raise self._source.corrupt("the index does not agree with the records", index_at)
+        manifest_at, manifest = offset, self._manifest(header, body, offset)
+        offset = self._source.offset
+        header, head, note = self._record(offset)
+        if header.kind != Kind.FOOTER:
+            raise self._source.corrupt("the archive has no footer", offset)
+        signed = self._signed(manifest, body, note, offset)
+        self._trailer(index_at, manifest_at)
+        self.info = SnapshotInfo(
+            header=self.header,
+            manifest=manifest,
             format=VERSION,
-            digest=self._content.text(),
-            size=self._input.offset,
-            uncompressed=self._content.size,
+            root=signed.root,
+            digest=digest_text(signed.root),
+            size=self._source.offset,
+            signers=signed.signers,
+            strangers=signed.strangers,
+            opened=self._opener.opened,
         )
 
+    def _raw_of(self, header: RecordHeader, head: bytes, body: bytes, offset: int) -> bytes:
+        try:
+            return self._opener.raw(header, head, body)
+        except Malformed as error:
+            raise self._source.corrupt(str(error), offset) from error
 
-def _what_instead(magic: bytes) -> str:
-    """Say what a file is that does not begin as an archive does."""
-    if not magic:
-        return "the file is empty"
-    if MAGIC.startswith(magic):
-        return "cut off: the file ends within its first bytes"
-    if b"KSN" in magic:
-        return "the first bytes are damaged, as by a transfer in text mode"
-    return "this is not a snapshot archive"
+    def _manifest(self, header: RecordHeader, body: bytes, offset: int) -> Manifest:
+        if header.kind != Kind.MANIFEST:
+            raise self._source.corrupt("the archive has no manifest", offset)
+        try:
+            manifest = decode_manifest(body)
+        except Malformed as error:
+            raise self._source.corrupt(str(error), offset) from error
+        first, last = self._times or (manifest.first_time, manifest.last_time)
+        unread = not self._opener.opened
+        counted = Manifest(
+            events=self._events,
+            blobs=self._blobs,
+            blob_bytes=manifest.blob_bytes if unread else self._blob_bytes,
+            secrets=self._secrets,
+            raw=manifest.raw if unread else self._raw,
+            first_time=first,
+            last_time=last,
+            omitted=manifest.omitted,
+        )
+        if manifest != counted or self._events != self.header.events:
+            raise self._source.corrupt("the manifest does not agree with the records", offset)
+        return manifest
 
+    def _signed(self, manifest: Manifest, raw: bytes, note: bytes, offset: int) -> Signed:
+        try:
+            signed = self._opener.footer(note, self._before)
+        except Malformed as error:
+            raise self._source.corrupt(str(error), offset) from error
+        if self._opener.opened:
+            parent = None if self.header.parent is None else self.header.parent.root
+            start = merkle.start_leaf(self.header.cluster_id, self.header.first, parent)
+            if merkle.root([start, *self._index.leaves, merkle.leaf(Kind.MANIFEST, raw)]) != signed.root:
+                raise self._source.corrupt("the contents are not those that the footer names", offset)
+        return signed
 
-def read_snapshot(source: BinaryIO, *, name: str) -> Snapshot:
-    """Return the archive's contents, everything verified. `name` stands in the errors.
-
-    Raises `CorruptArchive` for anything that is not a whole, undamaged archive and `UnsupportedArchive`
-    for one in another version of the format. An OSError of the source passes through.
-    """
-    archive = _Archive(source, name)
-    rows = tuple(row for block in archive.blocks() for row in block)
-    return Snapshot(info=archive.info(), rows=rows)
-
-
-def verify_snapshot(source: BinaryIO, *, name: str) -> SnapshotInfo:
-    """Verify all that `read_snapshot` verifies, holding one block at a time."""
-    archive = _Archive(source, name)
-    for _ in archive.blocks():
-        pass
-    return archive.info()
+    def _trailer(self, index_at: int, manifest_at: int) -> None:
+        offset = self._source.offset
+        found = self._source.take(TRAILER.size, "its last bytes")
+        if found != TRAILER.pack(index_at, manifest_at, self._chain, END_MAGIC):
+            raise self._source.corrupt("the last bytes are damaged", offset)
+        self._source.finish()

@@ -503,7 +503,7 @@ def all_event_types() -> tuple[type[Event], ...]:
     return tuple(cls for family in (Intent, Course, Fact, Registry) for cls in family.__subclasses__())
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True):
     """An event in its envelope.
 
     `stream` is the cluster's id (32 hex digits), `version` counts from 1 within it. `time` is in

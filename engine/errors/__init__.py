@@ -77,10 +77,13 @@ from .keeping import (
     LogMoved,
     MalformedEvent,
     NotAStore,
+    NotEncrypted,
+    NotSigned,
     StoreError,
     StoreUnusable,
     UnknownEvent,
     UnsupportedArchive,
+    WrongKey,
 )
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
 
@@ -107,7 +110,9 @@ __all__ = [
     "LogMoved",
     "MalformedEvent",
     "NotAStore",
+    "NotEncrypted",
     "NotFound",
+    "NotSigned",
     "NothingUnfinished",
     "OperationFailed",
     "OutOfTime",

@@ -5,7 +5,7 @@ map of its fields. A payload of an older schema is brought up step by step by th
 one of a newer schema, or with an unknown tag, is refused by name: reading it wrongly would be worse.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import GenericAlias
 from typing import Any, NamedTuple
 
@@ -47,6 +47,7 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     payload: msgspec.Raw
 
 
+_RAWS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _BEFORE_PAYLOAD = tuple(field.type for field in msgspec.structs.fields(_Envelope))[:-1]
 
 
@@ -63,6 +64,7 @@ class Codec:
         self._encoder = msgspec.msgpack.Encoder()
         self._envelope = msgspec.msgpack.Decoder(_Envelope)
         self._payloads = {tag: msgspec.msgpack.Decoder(cls) for tag, cls in self._types.items()}
+        self._many: dict[str, msgspec.msgpack.Decoder[Any]] = {}
         self._tags = {cls: tag for tag, cls in self._types.items()}
         self._whole = {tag: (_decoder_of_the_whole(cls), cls.SCHEMA) for tag, cls in self._types.items()}
         self._check_upcasters()
@@ -120,6 +122,42 @@ class Codec:
             event=event,
         )
 
+    def payloads(self, tag: str, schemas: Sequence[int], data: bytes) -> list[Event]:
+        """Return the events of one tag whose payloads stand one directly after the other in `data`.
+
+        Raises as `decode` does. Many at once cost a third of one at a time.
+        """
+        cls = self._types.get(tag)
+        if cls is None:
+            raise UnknownEvent(tag, 0, None)
+        newest = max(schemas, default=cls.SCHEMA)
+        if newest > cls.SCHEMA:
+            raise UnknownEvent(tag, newest, cls.SCHEMA)
+        whole = b"\xdd" + len(schemas).to_bytes(4) + data
+        try:
+            if set(schemas) == {cls.SCHEMA}:
+                if tag not in self._many:
+                    self._many[tag] = msgspec.msgpack.Decoder(GenericAlias(list, (cls,)))
+                events: list[Event] = self._many[tag].decode(whole)
+                return events
+            raws = _RAWS.decode(whole)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MalformedEvent(tag, str(error)) from error
+        return [self._brought_up(tag, cls, schema, raw) for schema, raw in zip(schemas, raws, strict=True)]
+
+    def schema_of(self, tag: str) -> int:
+        """Return today's schema of a tag that is known."""
+        return self._types[tag].SCHEMA
+
+    def _brought_up(self, tag: str, cls: type[Event], schema: int, payload: msgspec.Raw) -> Event:
+        try:
+            event: Event = self._payload(tag, cls, schema, payload)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MalformedEvent(tag, str(error)) from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise MalformedEvent(tag, f"{type(error).__name__}: {error}") from error
+        return event
+
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
         cls = self._types.get(tag)
@@ -131,7 +169,7 @@ class Codec:
             found = self._envelope.decode(state)
             if found.schema > cls.SCHEMA:
                 raise UnknownEvent(tag, found.schema, cls.SCHEMA)
-            event = self._payload(tag, cls, found)
+            event = self._payload(tag, cls, found.schema, found.payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedEvent(tag, str(error)) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -139,14 +177,14 @@ class Codec:
             raise MalformedEvent(tag, f"{type(error).__name__}: {error}") from error
         return cls.SCHEMA, found.time, found.actor, found.operation, found.cause, found.reason, event
 
-    def _payload(self, tag: str, cls: type[Event], envelope: _Envelope) -> Any:
-        if envelope.schema == cls.SCHEMA:
-            return self._payloads[tag].decode(envelope.payload)
-        if envelope.schema < 1:
-            raise MalformedEvent(tag, f"schema {envelope.schema}")
-        payload: Payload = msgspec.msgpack.decode(envelope.payload, type=dict[str, Any])
-        for schema in range(envelope.schema, cls.SCHEMA):
-            payload = self._upcasters[tag, schema](payload)
+    def _payload(self, tag: str, cls: type[Event], schema: int, raw: msgspec.Raw) -> Any:
+        if schema == cls.SCHEMA:
+            return self._payloads[tag].decode(raw)
+        if schema < 1:
+            raise MalformedEvent(tag, f"schema {schema}")
+        payload: Payload = msgspec.msgpack.decode(raw, type=dict[str, Any])
+        for older in range(schema, cls.SCHEMA):
+            payload = self._upcasters[tag, older](payload)
         return msgspec.convert(payload, cls)
 
 

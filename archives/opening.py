@@ -1,0 +1,116 @@
+"""From stored to raw: a record decrypted and decompressed, a footer's signatures checked.
+
+What both readers share, the one that takes a stream from its start and the one that jumps.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive
+from . import frames
+from .format import (
+    MAX_NOTE_BYTES,
+    MINOR,
+    SECRET_CLASS,
+    VERSION,
+    Kind,
+    Malformed,
+    RecordHeader,
+    SnapshotHeader,
+    decode_header,
+    flags_of,
+)
+from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, unseal
+from .signing import BadSignature, PublicKey, open_note
+from .source import Source, Start
+from .statement import root_of
+
+
+@dataclass(frozen=True)
+class Access:
+    """With what an archive is opened, and what is asked of it; the policy is never in the file.
+
+    `trusted` are the keys whose signatures count. `encrypted` refuses a file that is not, `signed` one
+    without a signature of a trusted key.
+    """
+
+    identities: Identities | None = None
+    trusted: tuple[PublicKey, ...] = ()
+    encrypted: bool = False
+    signed: bool = False
+
+
+class Signed(NamedTuple):
+    """What a footer says: the root, who signed it, and the names of signatures nobody can check."""
+
+    root: bytes
+    signers: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+class Opener:
+    """Opens one archive's records. `keys` is None for a plain one, and for one that stays closed."""
+
+    def __init__(self, source: Source, start: Start, access: Access) -> None:
+        self.name = source.name
+        self.header = _header(source, start)
+        self.hash = start.hash
+        self.encrypted = self.header.sealed is not None
+        self._access = access
+        self._keys: RecordKeys | None = None
+        if self.header.sealed is None:
+            if access.encrypted:
+                raise NotEncrypted(self.name)
+        elif access.identities is not None:
+            try:
+                self._keys = unseal(self.header.sealed, access.identities, name=self.name)
+            except BrokenSeal as error:
+                raise source.corrupt(str(error), 0) from error
+
+    @property
+    def opened(self) -> bool:
+        """Whether contents can be read."""
+        return self._keys is not None or not self.encrypted
+
+    def raw(self, header: RecordHeader, head: bytes, body: bytes) -> bytes:
+        """Return a record's body as it was before it was compressed and encrypted. Raises Malformed."""
+        kind = Kind(header.kind)
+        if header.flags != flags_of(kind, encrypted=False):
+            if self._keys is None:
+                raise Malformed("a record is encrypted, and there is no key")
+            klass = SECRET_CLASS if kind is Kind.SECRET else 0
+            try:
+                body = self._keys.decrypt(self.hash, head, header.sequence, klass, body)
+            except NotDecrypted as error:
+                raise Malformed(str(error)) from error
+        if kind in {Kind.EVENTS, Kind.BLOBS}:
+            return frames.decompress(body, header.raw)
+        return body
+
+    def footer(self, note: bytes, chain: bytes) -> Signed:
+        """Check what the footer says, its signatures and who they are by."""
+        if len(note) > MAX_NOTE_BYTES:
+            raise Malformed("the footer is larger than any may be")
+        try:
+            opened = open_note(note.decode(), list(self._access.trusted))
+        except BadSignature as error:
+            raise CorruptArchive(self.name, f"{error}") from error
+        except ValueError as error:
+            raise Malformed("the footer is not a signed note") from error
+        if self._access.signed and not opened.signers:
+            raise NotSigned(self.name, tuple(opened.strangers))
+        root = root_of(opened.text, self.header, chain)
+        return Signed(root, tuple(opened.signers), tuple(opened.strangers))
+
+
+def _header(source: Source, start: Start) -> SnapshotHeader:
+    if start.minor > MINOR:
+        raise UnsupportedArchive(source.name, f"{start.major}.{start.minor}", VERSION)
+    try:
+        header = decode_header(start.header)
+    except Malformed as error:
+        raise source.corrupt(str(error), len(start.raw) - len(start.header) - len(start.hash)) from error
+    if header.must:
+        raise UnsupportedArchive(source.name, f"{start.major}.{start.minor} with {len(header.must)} extensions", VERSION)
+    return header
+
