@@ -26,6 +26,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
     │   ├── CorruptArchive
+    │   ├── WrongKey            encrypted, and nothing given opens it
     │   └── UnsupportedArchive
     ├── CloudError              what a cloud answered, or did not
     │   ├── ResourceMissing
@@ -132,6 +133,7 @@ __all__ = [
     "UnknownEvent",
     "UnsupportedArchive",
     "WrongAccount",
+    "WrongKey",
     "facts_of",
 ]
 

@@ -166,6 +166,43 @@ class CorruptArchive(ArchiveError):
 
 
 @dataclass(eq=False)
+class WrongKey(ArchiveError):
+    """An encrypted archive that nothing given opens.
+
+    `slots` is how many keys would, one of them a `passphrase` or not; `tried` is whether any was given.
+    """
+
+    kind: ClassVar[str] = "wrong-key"
+    name: str
+    slots: int
+    passphrase: bool
+    tried: bool
+
+    def __str__(self) -> str:
+        given = "nothing that was given opens it" if self.tried else "no key was given"
+        return f"{self.name}: encrypted, and {given}"
+
+    @property
+    def hint(self) -> str:
+        """Say how to hand in a key."""
+        lines = []
+        if self.slots > self.passphrase:
+            lines.append(
+                "--identity FILE      an age or SSH private key, or the name of a key in kubisnap keys list"
+            )
+        if self.passphrase:
+            lines.append(
+                "KUBISNAP_PASSPHRASE_FILE=FILE      the passphrase, where there is no terminal to type it at"
+            )
+        return "\n".join(lines)
+
+    @property
+    def facts(self) -> Facts:
+        """Return the archive and what would open it."""
+        return {"archive": self.name, "slots": self.slots, "passphrase": self.passphrase}
+
+
+@dataclass(eq=False)
 class UnsupportedArchive(ArchiveError):
     """Written in a newer format than this version can verify."""
 
