@@ -66,7 +66,7 @@ class Packed(NamedTuple):
     """A block's bytes, how many events they are, and when the first and last of them happened."""
 
     raw: bytes
-    count: int
+    events: int
     first_time: int
     last_time: int
 
@@ -95,7 +95,9 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     """Return the block of `rows`, which are events `first` and following. Raises Malformed."""
     versions, tags, states = zip(*rows, strict=True)
     if versions != tuple(range(first, first + len(rows))):
-        wrong = next(found for found, due in zip(versions, range(first, 1 << 62), strict=False) if found != due)
+        wrong = next(
+            found for found, due in zip(versions, range(first, 1 << 62), strict=False) if found != due
+        )
         raise Malformed(f"event {wrong} is not where it should be, after event {first - 1}")
     kinds = _table(tags)
     for tag in kinds:
@@ -169,7 +171,15 @@ class EventBlock:
     def columns(self) -> Columns:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
         found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
-        columns = (found.kinds, found.schemas, found.times, found.who, found.operations, found.causes, found.why)
+        columns = (
+            found.kinds,
+            found.schemas,
+            found.times,
+            found.who,
+            found.operations,
+            found.causes,
+            found.why,
+        )
         if any(len(column) != self.count for column in columns) or len(found.payloads) != len(found.tags):
             raise Malformed("the columns of a block of events differ in length")
         _check_numbers(found.kinds, found.tags)
@@ -202,7 +212,9 @@ class EventBlock:
         envelopes = zip(*self._scalars(found), payloads, strict=True)
         rows = [
             StoredRow(version, tag, encode(envelope))
-            for version, tag, envelope in zip(range(self.first, self.first + self.count), tags, envelopes, strict=True)
+            for version, tag, envelope in zip(
+                range(self.first, self.first + self.count), tags, envelopes, strict=True
+            )
         ]
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
             raise Malformed("an event is larger than any may be")
@@ -227,7 +239,9 @@ class EventBlock:
             map(Recorded, repeat(stream), versions, times, actors, operations, causes, reasons, today, events)
         )
 
-    def _scalars(self, found: Columns) -> tuple[Iterable[int], Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]:
+    def _scalars(
+        self, found: Columns
+    ) -> tuple[Iterable[int], Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]:
         return (
             found.schemas,
             accumulate(found.times),

@@ -4,28 +4,29 @@ import errno
 import io
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..engine.errors import CorruptArchive, InvalidInput, NotFound
-from ..engine.journal.codec import StoredRow
 from .errors import ArchiveUnreadable, ArchiveUnwritable
-from .format import SnapshotHeader, SnapshotInfo
+from .info import SnapshotInfo
+from .opening import Access
 from .reader import verify_snapshot
-from .writer import write_snapshot
 
 
-def save_snapshot(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow]) -> SnapshotInfo:
-    """Write the archive to a new file, which only its owner may read, and return what is in it.
+def save_snapshot(
+    path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access | None = None
+) -> SnapshotInfo:
+    """Let `write` write an archive to a new file, which only its owner may read; return what is in it.
 
-    It is written beside its place under another name, flushed to the disk, read back and verified,
-    and only then given its name. Raises `InvalidInput` if the name is taken and `ArchiveUnwritable`
-    for the rest; after either, and after Ctrl-C, nothing is left.
+    It is written beside its place under another name, flushed to the disk, read back and verified (with
+    `access` also what is encrypted), and only then given its name. Raises `InvalidInput` if the name is
+    taken and `ArchiveUnwritable` for the rest; after either, and after Ctrl-C, nothing is left.
     """
     _refuse_if_taken(path)
     try:
-        return _save(path, header, rows)
+        return _save(path, write, access)
     except FileExistsError:
         raise _taken(path) from None
     except OSError as error:
@@ -33,15 +34,15 @@ def save_snapshot(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow])
         raise ArchiveUnwritable(str(path), problem) from error
 
 
-def _save(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow]) -> SnapshotInfo:
+def _save(path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access | None) -> SnapshotInfo:
     descriptor, unfinished = tempfile.mkstemp(prefix=".unfinished-", suffix=".ksnap", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            info = write_snapshot(file, header, rows, name=str(path))
+            info = write(file)
             file.flush()
             os.fsync(file.fileno())
             file.seek(0)
-            _compare(path, info, file)
+            compare(str(path), info, file, access)
         _give_name(Path(unfinished), path)
     finally:
         Path(unfinished).unlink(missing_ok=True)
@@ -53,14 +54,14 @@ def _save(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow]) -> Snap
     return info
 
 
-def _compare(path: Path, info: SnapshotInfo, file: BinaryIO) -> None:
-    """Raise unless the file verifies and holds what was meant."""
+def compare(name: str, info: SnapshotInfo, file: BinaryIO, access: Access | None = None) -> None:
+    """Raise `ArchiveUnwritable` unless what was written verifies and holds what was meant."""
     try:
-        found = verify_snapshot(file, name=str(path))
+        found = verify_snapshot(file, name=name, access=access)
     except CorruptArchive as error:
-        raise ArchiveUnwritable(str(path), f"it does not read back: {error.problem}") from error
-    if found != info:
-        raise ArchiveUnwritable(str(path), "it reads back as something else")
+        raise ArchiveUnwritable(name, f"it does not read back: {error.problem}") from error
+    if (found.root, found.manifest, found.size) != (info.root, info.manifest, info.size):
+        raise ArchiveUnwritable(name, "it reads back as something else")
 
 
 def _give_name(unfinished: Path, path: Path) -> None:

@@ -182,10 +182,12 @@ class RecordHeader(NamedTuple):
             raise Malformed("there are more records than an archive may have")
         return cls(kind, flags, sequence, stored, raw, items)
 
-    def check(self, sequence: int, *, encrypted: bool) -> None:
-        """Raise Malformed unless this may be record number `sequence` of the archive."""
+    def check(self, sequence: int, *, after: int, encrypted: bool) -> None:
+        """Raise Malformed unless this may be record number `sequence`, and follow one of kind `after`."""
         if self.sequence != sequence:
             raise Malformed(f"record {self.sequence} is where record {sequence} should be")
+        if self.kind < after:
+            raise Malformed(f"record {sequence} stands after what it must stand before")
         if self.kind not in Kind.__members__.values():
             if self.flags & IGNORABLE:
                 return

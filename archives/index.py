@@ -30,14 +30,19 @@ PART_BLOBS: Final = 65_536
 PREFIX: Final = 8
 """So many bytes of a blob's digest are listed: enough to find it. What is found is hashed in full."""
 
-_Lengths = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_STORED_BYTES)], ...], msgspec.Meta(max_length=PART_RECORDS)]
-_Times = Annotated[tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME)], ...], msgspec.Meta(max_length=PART_RECORDS)]
+_Lengths = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_STORED_BYTES)], ...], msgspec.Meta(max_length=PART_RECORDS)
+]
+_Times = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME)], ...], msgspec.Meta(max_length=PART_RECORDS)
+]
 
 
 class IndexPart(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Up to 4,096 records from `first` on. One entry a record in each column; `times` is the first
+    """Up to 4,096 records from `first` on, one entry a record in each column.
 
-    event's time, 0 for what holds no events; `prefixes` has 8 bytes for each blob, in order.
+    `times` are those of the first event of each, 0 for what holds no events; `prefixes` has 8 bytes for
+    each blob, in order.
     """
 
     first: Annotated[int, msgspec.Meta(ge=0)]

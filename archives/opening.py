@@ -4,12 +4,10 @@ What both readers share, the one that takes a stream from its start and the one 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive
 from . import frames
 from .format import (
-    MAX_NOTE_BYTES,
     MINOR,
     SECRET_CLASS,
     VERSION,
@@ -21,9 +19,9 @@ from .format import (
     flags_of,
 )
 from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, unseal
-from .signing import BadSignature, PublicKey, open_note
+from .signing import BadSignature, PublicKey
 from .source import Source, Start
-from .statement import root_of
+from .statement import Signed, decode_footer
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,15 @@ class Access:
     """With what an archive is opened, and what is asked of it; the policy is never in the file.
 
     `trusted` are the keys whose signatures count. `encrypted` refuses a file that is not, `signed` one
-    without a signature of a trusted key.
+    without a signature of a trusted key. `keyless` lets an encrypted archive be verified without a key,
+    as far as that goes; it is refused otherwise.
     """
 
     identities: Identities | None = None
     trusted: tuple[PublicKey, ...] = ()
     encrypted: bool = False
     signed: bool = False
-
-
-class Signed(NamedTuple):
-    """What a footer says: the root, who signed it, and the names of signatures nobody can check."""
-
-    root: bytes
-    signers: tuple[str, ...]
-    strangers: tuple[str, ...]
+    keyless: bool = False
 
 
 class Opener:
@@ -61,11 +53,16 @@ class Opener:
         if self.header.sealed is None:
             if access.encrypted:
                 raise NotEncrypted(self.name)
-        elif access.identities is not None:
+        elif access.identities is not None or not access.keyless:
             try:
-                self._keys = unseal(self.header.sealed, access.identities, name=self.name)
+                self._keys = unseal(self.header.sealed, access.identities or Identities(), name=self.name)
             except BrokenSeal as error:
                 raise source.corrupt(str(error), 0) from error
+
+    def require(self) -> None:
+        """Raise `WrongKey` where contents cannot be read."""
+        if self.header.sealed is not None and self._keys is None:
+            unseal(self.header.sealed, Identities(), name=self.name)
 
     @property
     def opened(self) -> bool:
@@ -89,18 +86,13 @@ class Opener:
 
     def footer(self, note: bytes, chain: bytes) -> Signed:
         """Check what the footer says, its signatures and who they are by."""
-        if len(note) > MAX_NOTE_BYTES:
-            raise Malformed("the footer is larger than any may be")
         try:
-            opened = open_note(note.decode(), list(self._access.trusted))
+            signed = decode_footer(note, self.header, chain, self._access.trusted)
         except BadSignature as error:
-            raise CorruptArchive(self.name, f"{error}") from error
-        except ValueError as error:
-            raise Malformed("the footer is not a signed note") from error
-        if self._access.signed and not opened.signers:
-            raise NotSigned(self.name, tuple(opened.strangers))
-        root = root_of(opened.text, self.header, chain)
-        return Signed(root, tuple(opened.signers), tuple(opened.strangers))
+            raise CorruptArchive(self.name, str(error)) from error
+        if self._access.signed and not signed.signers:
+            raise NotSigned(self.name, signed.strangers)
+        return signed
 
 
 def _header(source: Source, start: Start) -> SnapshotHeader:
@@ -111,6 +103,7 @@ def _header(source: Source, start: Start) -> SnapshotHeader:
     except Malformed as error:
         raise source.corrupt(str(error), len(start.raw) - len(start.header) - len(start.hash)) from error
     if header.must:
-        raise UnsupportedArchive(source.name, f"{start.major}.{start.minor} with {len(header.must)} extensions", VERSION)
+        raise UnsupportedArchive(
+            source.name, f"{start.major}.{start.minor} with {len(header.must)} extensions", VERSION
+        )
     return header
-

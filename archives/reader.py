@@ -7,7 +7,7 @@ may be a part: nothing is to be done with it before the last record was taken wi
 
 import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from ..engine.domain.events import Recorded
 from ..engine.errors import CorruptArchive, UnsupportedArchive
@@ -32,8 +32,9 @@ from .format import (
 )
 from .index import PREFIX, IndexBuilder
 from .info import SnapshotInfo, digest_text
-from .opening import Access, Opener, Signed
+from .opening import Access, Opener
 from .source import Source, Start, read_start
+from .statement import Signed
 from .v1.reader import ArchiveV1
 
 
@@ -82,7 +83,7 @@ def open_reader(source: BinaryIO, *, name: str, access: Access | None = None) ->
     return ArchiveV2(bytes_in, start, access)
 
 
-class _NamedBlock:
+class NamedBlock:
     """A block whose errors name the file and the place."""
 
     def __init__(self, block: EventBlock, source: Source, offset: int) -> None:
@@ -93,12 +94,14 @@ class _NamedBlock:
         self.first = block.first
 
     def rows(self) -> list[StoredRow]:
+        """Return the rows as the journal keeps them."""
         try:
             return self._block.rows()
         except Malformed as error:
             raise self._source.corrupt(str(error), self._offset) from error
 
     def events(self, codec: Codec, stream: str) -> list[Recorded]:
+        """Return the events in today's schemas."""
         try:
             return self._block.events(codec, stream)
         except Malformed as error:
@@ -147,9 +150,7 @@ class ArchiveV2:
         head = self._source.take(RECORD_BYTES, "the header of a record")
         try:
             header = RecordHeader.parse(head)
-            header.check(self._sequence, encrypted=self._opener.encrypted)
-            if header.kind < self._rank:
-                raise Malformed(f"record {self._sequence} stands after what it must stand before")
+            header.check(self._sequence, after=self._rank, encrypted=self._opener.encrypted)
         except Malformed as error:
             raise self._source.corrupt(str(error), offset) from error
         body = self._source.take(header.stored, "a record")
@@ -176,7 +177,7 @@ class ArchiveV2:
             times = block.times()
             self._times = [*(self._times or times)[:1], times[1]]
             self._index.add(header, merkle.leaf(header.kind, raw), time=times[0])
-            yield _NamedBlock(block, self._source, offset)
+            yield NamedBlock(block, self._source, offset)
         elif header.kind == Kind.BLOBS:
             pack = contents.decode_pack(raw, header.items)
             digests = [blob.digest for blob in pack]
@@ -214,7 +215,7 @@ class ArchiveV2:
         header, head, note = self._record(offset)
         if header.kind != Kind.FOOTER:
             raise self._source.corrupt("the archive has no footer", offset)
-        signed = self._signed(manifest, body, note, offset)
+        signed = self._signed(body, note, offset)
         self._trailer(index_at, manifest_at)
         self.info = SnapshotInfo(
             header=self.header,
@@ -257,7 +258,7 @@ class ArchiveV2:
             raise self._source.corrupt("the manifest does not agree with the records", offset)
         return manifest
 
-    def _signed(self, manifest: Manifest, raw: bytes, note: bytes, offset: int) -> Signed:
+    def _signed(self, raw: bytes, note: bytes, offset: int) -> Signed:
         try:
             signed = self._opener.footer(note, self._before)
         except Malformed as error:
@@ -275,3 +276,47 @@ class ArchiveV2:
         if found != TRAILER.pack(index_at, manifest_at, self._chain, END_MAGIC):
             raise self._source.corrupt("the last bytes are damaged", offset)
         self._source.finish()
+
+
+class Snapshot(NamedTuple):
+    """A verified archive in full, in memory. `rows` are the events as the journal keeps them."""
+
+    info: SnapshotInfo
+    rows: tuple[StoredRow, ...]
+    blobs: tuple[contents.Blob, ...]
+    secrets: tuple[contents.Secret, ...]
+
+
+def read_snapshot(source: BinaryIO, *, name: str, access: Access | None = None) -> Snapshot:
+    """Return the archive's contents, everything verified. Raises what `open_reader` and its reading raise."""
+    rows: list[StoredRow] = []
+    blobs: list[contents.Blob] = []
+    secrets: list[contents.Secret] = []
+    reader = open_reader(source, name=name, access=access)
+    for item in reader.contents():
+        match item:
+            case contents.Blob():
+                blobs.append(item)
+            case contents.Secret():
+                secrets.append(item)
+            case _:
+                rows += item.rows()
+    return Snapshot(summary(reader), tuple(rows), tuple(blobs), tuple(secrets))
+
+
+def verify_snapshot(source: BinaryIO, *, name: str, access: Access | None = None) -> SnapshotInfo:
+    """Verify every byte, holding one record at a time.
+
+    With `Access.keyless` an encrypted archive is verified as far as that goes: see `SnapshotInfo.opened`.
+    """
+    reader = open_reader(source, name=name, access=access)
+    for _ in reader.contents():
+        pass
+    return summary(reader)
+
+
+def summary(reader: Reader) -> SnapshotInfo:
+    """Return what is known of an archive that was read to its end."""
+    if reader.info is None:
+        raise ValueError("the archive was not read to its end")
+    return reader.info

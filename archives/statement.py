@@ -1,6 +1,10 @@
 """The statement: a few lines of text that a signature is over, and that say which archive it is."""
 
-from .format import Malformed, SnapshotHeader
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from .format import MAX_NOTE_BYTES, Malformed, SnapshotHeader
+from .signing import BadSignature, PublicKey, SigningError, SigningKey, open_note, sign_note
 
 _FIRST_LINE = "kubisnap.io/snapshot/v2"
 
@@ -25,3 +29,39 @@ def root_of(text: str, header: SnapshotHeader, chain: bytes) -> bytes:
             if statement(header, root, chain) == text:
                 return root
     raise Malformed("the footer does not agree with the records")
+
+
+class Signed(NamedTuple):
+    """What a footer says: the root, who signed it, and the names of signatures that nobody can check."""
+
+    root: bytes
+    signers: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+def encode_footer(text: str, keys: Collection[SigningKey]) -> bytes:
+    """Return a footer: the statement, as a signed note where there are keys to sign with."""
+    note = (sign_note(text, list(keys)) if keys else text).encode()
+    if len(note) > MAX_NOTE_BYTES:
+        raise Malformed("there are more signatures than fit")
+    return note
+
+
+def decode_footer(note: bytes, header: SnapshotHeader, chain: bytes, trusted: Sequence[PublicKey]) -> Signed:
+    """Return what a footer says, once its statement is the one that belongs to header and records.
+
+    Raises Malformed, and `BadSignature` where the signature of a trusted key does not hold.
+    """
+    if len(note) > MAX_NOTE_BYTES:
+        raise Malformed("the footer is larger than any may be")
+    try:
+        text = note.decode()
+        if "\n\n" not in text:
+            return Signed(root_of(text, header, chain), (), ())
+        opened = open_note(text, trusted)
+    except BadSignature:
+        raise
+    except (UnicodeDecodeError, SigningError) as error:
+        raise Malformed("the footer is not a signed note") from error
+    signers = tuple(key.name for key in opened.signers)
+    return Signed(root_of(opened.text, header, chain), signers, opened.strangers)

@@ -19,7 +19,6 @@ from .format import (
     END_MAGIC,
     MAGIC,
     MAJOR,
-    MAX_NOTE_BYTES,
     MAX_OMITTED,
     MAX_RAW_BYTES,
     MINOR,
@@ -39,9 +38,9 @@ from .format import (
 )
 from .index import PREFIX, IndexBuilder
 from .info import SnapshotInfo, digest_text
-from .sealing import RecordKeys, Recipients, SealingError, seal
-from .signing import SigningKey, sign_note
-from .statement import statement
+from .sealing import Recipients, RecordKeys, SealingError, seal
+from .signing import SigningKey
+from .statement import encode_footer, statement
 
 EVENTS_LEVEL: Final = 3
 BLOBS_LEVEL: Final = 9
@@ -132,12 +131,10 @@ class _Content:
             if not self.events:
                 self.first_time = packed.first_time
             self.last_time = packed.last_time
-            self.events += packed.count
+            self.events += packed.events
             if self.events > due:
                 raise Malformed(f"there are more than the {due} events that the header counts")
-            self._record(
-                Kind.EVENTS, packed.raw, packed.count, level=EVENTS_LEVEL, time=packed.first_time
-            )
+            self._record(Kind.EVENTS, packed.raw, packed.events, level=EVENTS_LEVEL, time=packed.first_time)
         if self.events != due:
             raise Malformed(f"the header counts {due} events, there are {self.events}")
 
@@ -252,10 +249,7 @@ def _end(
     parent = None if header.parent is None else header.parent.root
     start = merkle.start_leaf(header.cluster_id, header.first, parent)
     root = merkle.root([start, *content.index.leaves, merkle.leaf(Kind.MANIFEST, raw)])
-    note = sign_note(statement(header, root, output.chain), list(sign_with)).encode()
-    if len(note) > MAX_NOTE_BYTES:
-        raise Malformed("there are more signatures than fit")
-    output.record(Kind.FOOTER, note)
+    output.record(Kind.FOOTER, encode_footer(statement(header, root, output.chain), sign_with))
     output.finish(index_at, manifest_at)
     return SnapshotInfo(
         header=header,

@@ -1,62 +1,125 @@
-"""Snapshot archives in and out: the engine's captures to files, and verified rows back."""
+"""Snapshot archives in and out: the engine's captures to files, and verified events back."""
 
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from ..archives import (
+    Access,
+    Parent,
+    Recipients,
+    SigningKey,
     SnapshotHeader,
     SnapshotInfo,
     open_snapshot,
-    read_snapshot,
     save_snapshot,
     verify_snapshot,
     write_snapshot,
 )
-from ..engine.errors import StoreUnusable
-from ..engine.journal.codec import StoredRow
-from ..engine.operations.snapshots import Capture, Written
+from ..archives.chains import Chain
+from ..engine.errors import Refused, StoreUnusable
+from ..engine.journal.codec import Codec
+from ..engine.operations.snapshots import ArchivedCluster, Capture, Since, Written, unpack_events
+from .parents import finder
 
 
-def to_file(content: Capture, path: Path, *, make_folder: bool = False) -> Written:
-    """Write a new archive, read back and verified before it gets its name."""
-    if make_folder:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise StoreUnusable(str(path.parent), error.strerror or str(error)) from error
-    info = save_snapshot(path, _header(content), content.rows)
-    return Written(digest=info.digest, size=info.size, file=path.name)
+class Archivist:
+    """Writes captures as they were asked for: to whom readable, signed by whom, without what is `known`."""
+
+    def __init__(
+        self,
+        *,
+        recipients: Recipients | None = None,
+        sign_with: Collection[SigningKey] = (),
+        known: Collection[bytes] = frozenset(),
+    ) -> None:
+        self._recipients = recipients
+        self._sign_with = sign_with
+        self._known = known
+
+    def to_file(self, content: Capture, path: Path, *, make_folder: bool = False) -> Written:
+        """Write a new archive, read back and verified before it gets its name."""
+        if make_folder:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise StoreUnusable(str(path.parent), error.strerror or str(error)) from error
+        info = save_snapshot(path, lambda sink: self.write(sink, content, str(path)))
+        return Written(digest=info.digest, size=info.size, file=path.name)
+
+    def to_stdout(self, content: Capture) -> Written:
+        """Write an archive to stdout in one pass."""
+        info = self.write(sys.stdout.buffer, content, "stdout")
+        sys.stdout.buffer.flush()
+        return Written(digest=info.digest, size=info.size, file="-")
+
+    def write(self, sink: BinaryIO, content: Capture, name: str) -> SnapshotInfo:
+        """Write an archive in one pass."""
+        return write_snapshot(
+            sink,
+            _header(content),
+            content.rows,
+            known=self._known,
+            recipients=self._recipients,
+            sign_with=self._sign_with,
+            name=name,
+        )
 
 
-def to_stdout(content: Capture) -> Written:
-    """Write an archive to stdout in one pass."""
-    info = write_snapshot(sys.stdout.buffer, _header(content), content.rows)
-    sys.stdout.buffer.flush()
-    return Written(digest=info.digest, size=info.size, file="-")
+class Base(NamedTuple):
+    """What an incremental snapshot goes on from, and the blobs that need not be written again."""
+
+    since: Since
+    blobs: frozenset[bytes]
 
 
-def from_file(path: Path) -> tuple[str, Sequence[StoredRow]]:
-    """Return an archive's digest and rows, every byte verified first."""
-    with open_snapshot(path) as source:
-        snapshot = read_snapshot(source, name=str(path))
-    return snapshot.info.digest, snapshot.rows
+def base_of(file: str, parents: Sequence[Path], access: Access | None = None) -> Base:
+    """Read and verify a snapshot, and those that it goes on from, to make one that goes on from it."""
+    with open_snapshot(Path(file)) as source:
+        chain = Chain(source, name=file, find=finder(file, parents), access=access)
+        newest = deque(chain.rows(), maxlen=1)
+    if not newest:
+        raise Refused(f"{file} holds no events to go on from")
+    root = chain.info.root
+    return Base(Since(chain.info.header.cluster_id, root, newest[0]), frozenset(chain.blobs))
 
 
-def check_file(path: Path) -> SnapshotInfo:
+@contextmanager
+def opened(file: str) -> Iterator[tuple[BinaryIO, str]]:
+    """Open an archive, or stdin for ``-``; give the bytes and what to call them."""
+    if file == "-":
+        yield sys.stdin.buffer, "stdin"
+        return
+    with open_snapshot(Path(file)) as source:
+        yield source, file
+
+
+def from_file(
+    file: str, parents: Sequence[Path] = (), *, access: Access | None = None
+) -> tuple[ArchivedCluster, SnapshotInfo]:
+    """Return an archive's cluster, every byte of it and of its parents verified first."""
+    with opened(file) as (source, name):
+        chain = Chain(source, name=name, find=finder(file, parents), access=access)
+        archived = unpack_events(name, "", chain.events(Codec()))
+    return archived.of(chain.info.digest), chain.info
+
+
+def check_file(file: str, access: Access | None = None) -> SnapshotInfo:
     """Verify an archive without keeping it in memory."""
-    with open_snapshot(path) as source:
-        return verify_snapshot(source, name=str(path))
+    with opened(file) as (source, name):
+        return verify_snapshot(source, name=name, access=access)
 
 
 def _header(content: Capture) -> SnapshotHeader:
+    since = content.since
     return SnapshotHeader(
         cluster_id=content.cluster_id,
         cluster_name=content.cluster_name,
-        position=content.rows[-1].version,
-        events=len(content.rows),
-        first_time=content.first_time,
-        last_time=content.last_time,
-        created=content.created,
+        first=content.first,
+        position=content.position,
+        parent=None if since is None else Parent(since.root, since.last.version),
         tool=content.tool,
     )

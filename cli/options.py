@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -105,6 +106,18 @@ AnyCluster = Annotated[
         help="The cluster.",
         show_default="the only one",
         autocompletion=clusters_in_store,
+    ),
+]
+Snapshot = Annotated[
+    str, typer.Argument(metavar="FILE", help="A snapshot archive; - is stdin.", show_default=False)
+]
+Parents = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with",
+        metavar="FILE",
+        help="A snapshot that this one goes on from, if it is not in the same folder.",
+        show_default=False,
     ),
 ]
 Message = Annotated[

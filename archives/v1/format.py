@@ -1,7 +1,6 @@
-"""The bytes of a snapshot archive, format 1.0: constants, limits, structs and their encodings.
+"""The bytes of a snapshot archive, format 1.0, which is read for ever and not written any more.
 
-Knows neither files nor compression. `docs/archive-format.md` says the same in prose; whoever
-changes a value here changes the format, and the golden file in ``tests/golden`` says so.
+`docs/archive-format-1.md` says the same in prose; the golden file in ``tests/golden`` stays as it is.
 """
 
 import struct
@@ -11,7 +10,8 @@ from typing import Annotated, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from ..engine.journal.codec import StoredRow
+from ...engine.journal.codec import StoredRow
+from ..format import Malformed
 
 MAGIC: Final = b"\x89KSN\r\n\x1a\n"
 """As PNG does: a high bit, a CR LF, a Ctrl-Z and a lone LF each find one way of mangling text."""
@@ -48,10 +48,6 @@ _Sha256 = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_B
 _T = TypeVar("_T")
 
 
-class Malformed(ValueError):
-    """Bytes that are not what the format says. The reader adds the file's name and the place."""
-
-
 class SnapshotHeader(
     msgspec.Struct,
     frozen=True,
@@ -74,28 +70,6 @@ class SnapshotHeader(
     last_time: _Time
     created: _Time
     tool: _Label
-
-
-class SnapshotInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified archive in short.
-
-    `digest` identifies the contents, ``sha256:`` and 64 hex digits: the same for the same log of the
-    same cluster, whoever captured it, whenever, with whatever compression. `size` is the file's,
-    `uncompressed` the events', both in bytes.
-    """
-
-    header: SnapshotHeader
-    format: str
-    digest: str
-    size: int
-    uncompressed: int
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A verified archive in full."""
-
-    info: SnapshotInfo
-    rows: tuple[StoredRow, ...]
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -1,24 +1,21 @@
-"""Reads and verifies a snapshot archive in one pass, from anything that gives bytes.
-
-The bytes are hostile until proven otherwise: a length is capped before it is used, a body hashed
-before it is decompressed, and decoded to types only. Nothing is returned before the last byte was
-seen and everything agrees.
-"""
+"""Reads and verifies an archive of format 1.0 in one pass, as `archives.reader` does those of today."""
 
 import hashlib
 from collections.abc import Iterator
 from itertools import count
-from typing import BinaryIO
 
-from ..engine.errors import CorruptArchive, UnsupportedArchive
-from ..engine.journal.codec import StoredRow
-from . import frames
+from ...engine.domain.events import Recorded
+from ...engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive
+from ...engine.journal.codec import Codec, StoredRow
+from .. import format as snapshots
+from .. import frames
+from ..format import Malformed, Manifest
+from ..info import SnapshotInfo, digest_text
+from ..opening import Access
+from ..source import Source, Start
 from .format import (
     END_MAGIC,
     HASH_BYTES,
-    MAGIC,
-    MAJOR,
-    MAX_HEADER_BYTES,
     MAX_TOTAL_BYTES,
     MINOR,
     PREAMBLE,
@@ -27,11 +24,7 @@ from .format import (
     VERSION,
     End,
     Kind,
-    Malformed,
     RecordHeader,
-    Snapshot,
-    SnapshotHeader,
-    SnapshotInfo,
     decode_end,
     decode_header,
     decode_rows,
@@ -39,78 +32,54 @@ from .format import (
 from .identity import ContentDigest
 
 
-class _Input:
-    """The source, with the offset and the hash of what was read."""
+class _Rows:
+    """A block of rows, decoded already."""
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
-        self._source = source
-        self.name = name
-        self.offset = 0
-        self.total = hashlib.sha256()
+    def __init__(self, rows: list[StoredRow], name: str) -> None:
+        self._rows = rows
+        self._name = name
+        self.count = len(rows)
+        self.first = rows[0].version
 
-    def _read(self, length: int) -> bytes:
-        """Return `length` bytes, fewer only at the end: an unbuffered pipe gives what it has."""
-        parts: list[bytes] = []
-        while length and (part := self._source.read(length)):
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
+    def rows(self) -> list[StoredRow]:
+        return self._rows
 
-    def start(self, length: int) -> bytes:
-        """Return the first bytes of the file, as many as there are up to `length`."""
-        data = self._read(length)
-        self.total.update(data)
-        self.offset += len(data)
-        return data
-
-    def take(self, length: int, what: str) -> bytes:
-        """Return `length` bytes, which are `what`, or raise that the file ends too early."""
-        data = self._read(length)
-        if len(data) < length:
-            raise CorruptArchive(self.name, f"cut off: the file ends within {what}", self.offset + len(data))
-        self.total.update(data)
-        self.offset += length
-        return data
-
-    def finish(self) -> None:
-        """Raise if anything is left."""
-        if self._read(1):
-            raise CorruptArchive(self.name, "there is more after the end of the archive", self.offset)
+    def events(self, codec: Codec, stream: str) -> list[Recorded]:
+        return [codec.decode(stream, row) for row in self._rows]
 
 
-class _Archive:
-    """One pass over one archive."""
+class ArchiveV1:
+    """One pass over one archive of format 1.0: events, a chain and a hash over everything."""
 
-    def __init__(self, source: BinaryIO, name: str) -> None:
-        self._input = _Input(source, name)
-        self._header = self._start()
+    def __init__(self, source: Source, start: Start, access: Access) -> None:
+        if start.minor != MINOR:
+            raise UnsupportedArchive(source.name, f"{start.major}.{start.minor}", VERSION)
+        if access.encrypted:
+            raise NotEncrypted(source.name)
+        if access.signed:
+            raise NotSigned(source.name)
+        self._input = source
+        self._chain = start.hash
+        source.total, source.hashing = hashlib.sha256(start.raw), True
+        try:
+            self._header = decode_header(start.header)
+        except Malformed as error:
+            raise self._corrupt(str(error), PREAMBLE.size) from error
         self._content = ContentDigest(self._header.cluster_id)
         self._events = 0
         self._blocks = 0
+        self.info: SnapshotInfo | None = None
+        self.header = snapshots.SnapshotHeader(
+            cluster_id=self._header.cluster_id,
+            cluster_name=self._header.cluster_name,
+            first=1,
+            position=self._header.position,
+            parent=None,
+            tool=self._header.tool,
+        )
 
     def _corrupt(self, problem: str, offset: int) -> CorruptArchive:
-        return CorruptArchive(self._input.name, problem, offset)
-
-    def _start(self) -> SnapshotHeader:
-        """Read preamble and header. Sets the chain's first value."""
-        magic = self._input.start(len(MAGIC))
-        if magic != MAGIC:
-            raise self._corrupt(_what_instead(magic), 0)
-        preamble = magic + self._input.take(PREAMBLE.size - len(MAGIC), "its first bytes")
-        _, major, minor, length = PREAMBLE.unpack(preamble)
-        if length > MAX_HEADER_BYTES:
-            raise self._corrupt("the header claims to be larger than any may be", len(preamble) - 4)
-        data = self._input.take(length, "the header")
-        self._chain = hashlib.sha256(preamble + data).digest()
-        if self._input.take(HASH_BYTES, "the header's hash") != self._chain:
-            raise self._corrupt("the format version or the header is damaged", len(MAGIC))
-        # The hash comes first: a flipped bit in the version is damage, not a newer format.
-        if (major, minor) != (MAJOR, MINOR):
-            raise UnsupportedArchive(self._input.name, f"{major}.{minor}", VERSION)
-        try:
-            return decode_header(data)
-        except Malformed as error:
-            raise self._corrupt(str(error), len(preamble)) from error
+        return self._input.corrupt(problem, offset)
 
     def _record(self, sequence: int) -> tuple[RecordHeader, bytes, int]:
         """Read the next record: its header, its body as stored, and where it begins."""
@@ -126,8 +95,16 @@ class _Archive:
             raise self._corrupt(f"record {sequence} is damaged", offset)
         return header, body, offset
 
-    def blocks(self) -> Iterator[list[StoredRow]]:
+    def contents(self) -> Iterator[_Rows]:
         """Yield the rows block by block. Not to be believed before the last one was taken."""
+        try:
+            for rows in self._all():
+                yield _Rows(rows, self._input.name)
+        except CorruptArchive as error:
+            error.intact = (1, self._events)
+            raise
+
+    def _all(self) -> Iterator[list[StoredRow]]:
         for sequence in count():  # ends: each block has an event, and events are counted
             header, body, offset = self._record(sequence)
             try:
@@ -166,43 +143,24 @@ class _Archive:
         if self._input.take(TRAILER_BYTES, "its last bytes") != total + END_MAGIC:
             raise self._corrupt("the last bytes are damaged", offset)
         self._input.finish()
+        self.info = self._summary()
 
-    def info(self) -> SnapshotInfo:
-        """Return the summary, once all blocks were taken."""
-        return SnapshotInfo(
-            header=self._header,
-            format=VERSION,
-            digest=self._content.text(),
-            size=self._input.offset,
-            uncompressed=self._content.size,
+    def _summary(self) -> SnapshotInfo:
+        manifest = Manifest(
+            events=self._events,
+            blobs=0,
+            blob_bytes=0,
+            secrets=0,
+            raw=self._content.size,
+            first_time=self._header.first_time,
+            last_time=self._header.last_time,
         )
-
-
-def _what_instead(magic: bytes) -> str:
-    """Say what a file is that does not begin as an archive does."""
-    if not magic:
-        return "the file is empty"
-    if MAGIC.startswith(magic):
-        return "cut off: the file ends within its first bytes"
-    if b"KSN" in magic:
-        return "the first bytes are damaged, as by a transfer in text mode"
-    return "this is not a snapshot archive"
-
-
-def read_snapshot(source: BinaryIO, *, name: str) -> Snapshot:
-    """Return the archive's contents, everything verified. `name` stands in the errors.
-
-    Raises `CorruptArchive` for anything that is not a whole, undamaged archive and `UnsupportedArchive`
-    for one in another version of the format. An OSError of the source passes through.
-    """
-    archive = _Archive(source, name)
-    rows = tuple(row for block in archive.blocks() for row in block)
-    return Snapshot(info=archive.info(), rows=rows)
-
-
-def verify_snapshot(source: BinaryIO, *, name: str) -> SnapshotInfo:
-    """Verify all that `read_snapshot` verifies, holding one block at a time."""
-    archive = _Archive(source, name)
-    for _ in archive.blocks():
-        pass
-    return archive.info()
+        root = self._content.bytes()
+        return SnapshotInfo(
+            header=self.header,
+            manifest=manifest,
+            format=VERSION,
+            root=root,
+            digest=digest_text(root),
+            size=self._input.offset,
+        )

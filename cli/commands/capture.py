@@ -10,7 +10,7 @@ from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...engine.operations.snapshots import Capture, Written
+    from ...engine.operations.snapshots import Capture, Captured, Written
 
 
 def capture(
@@ -19,6 +19,13 @@ def capture(
     out: Annotated[
         str, typer.Option("--out", metavar="FILE", help="The archive to write; - is stdout.")
     ] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--incremental-from", metavar="FILE", help="Write only what is new since this snapshot."
+        ),
+    ] = "",
+    parents: options.Parents = None,
     message: options.Message = "",
 ) -> None:
     """Write a cluster to one snapshot file.
@@ -33,21 +40,29 @@ def capture(
     from ...engine.errors import InvalidInput
     from ...engine.operations.snapshots import capture as capture_log
     from .. import wiring
-    from ..archiving import to_file, to_stdout
-    from ..render.style import counted, size
+    from ..archiving import Archivist, base_of
 
     if not out:
         raise InvalidInput("--out", "where to?", advice=f"--out {cluster or 'CLUSTER'}.ksnap")
     if out == "-" and (session.json or sys.stdout.isatty()):
         raise InvalidInput("--out", "stdout is for the archive alone: no terminal, no -o json")
+    base = base_of(since, parents or []) if since else None
+    archivist = Archivist(known=base.blobs if base else frozenset())
 
     def write(content: "Capture") -> "Written":
-        return to_stdout(content) if out == "-" else to_file(content, Path(out))
+        return archivist.to_stdout(content) if out == "-" else archivist.to_file(content, Path(out))
 
     context = wiring.context(session, message=message)
     with wiring.journal(session) as journal:
         name = wiring.only_cluster(journal, cluster)
-        done = capture_log(journal, wiring.load_state(journal, name), context, write)
+        state = wiring.load_state(journal, name)
+        done = capture_log(journal, state, context, write, base.since if base else None)
+    _tell(session, name, out, done)
+
+
+def _tell(session: Session, name: str, out: str, done: "Captured") -> None:
+    from ..render.style import counted, size
+
     text = (
         f"#{done.operation} capture {name} · {counted(done.events, 'event')} · {size(done.written.size)} · "
         f"{done.written.digest[:19]} · {'to stdout' if out == '-' else f'{out}, verified'}"

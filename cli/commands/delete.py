@@ -67,13 +67,17 @@ def delete(
 
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:
+    from functools import partial
+
     from ...engine.operations.snapshots import capture
     from .. import wiring
-    from ..archiving import to_file
+    from ..archiving import Archivist
     from ..render.style import counted
 
     folder = wiring.data_folder() / "snapshots"
     path = folder / f"{state.name}-{state.cluster_id[:8]}-{state.position}.ksnap"
-    done = capture(journal, state, context, lambda content: to_file(content, path, make_folder=True))
+    done = capture(
+        journal, state, context, lambda content: Archivist().to_file(content, path, make_folder=True)
+    )
     session.tell(f"last snapshot: {path} ({counted(done.events, 'event')}, verified)")
     session.tell(f"  to have the cluster again: kubisnap restore {path}\n")

@@ -14,13 +14,14 @@ _OPTIONS = {"name": "--as", "region": "--on"}
 
 def restore(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A snapshot archive.", show_default=False)],
+    file: options.Snapshot,
     name: Annotated[
         str, typer.Option("--as", metavar="NAME", help="The new cluster's name.", show_default="as captured")
     ] = "",
     target: Annotated[
         str, typer.Option("--on", metavar="CLOUD[:REGION]", help="Where to.", show_default="as captured")
     ] = "",
+    parents: options.Parents = None,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -39,12 +40,11 @@ def restore(
       kubisnap restore web.ksnap --as web-2 --on sandbox --dry-run
     """
     from ...engine.errors import InvalidInput
-    from ...engine.operations.snapshots import prepare_restore, unpack
+    from ...engine.operations.snapshots import prepare_restore
     from .. import changes, wiring
     from ..archiving import from_file
 
-    digest, rows = from_file(file)
-    archived = unpack(str(file), digest, rows)
+    archived, _ = from_file(file, parents or [])
     cloud, _, region = target.partition(":")
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
@@ -56,7 +56,7 @@ def restore(
                 prepared = prepare_restore(journal, opened, archived, context, name=name, region=region)
             except InvalidInput as error:
                 raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
-        summary = f"from {archived.spec.name} ({file.name})"
+        summary = f"from {archived.spec.name} ({'stdin' if file == '-' else Path(file).name})"
         what = changes.Change(kind="restore", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
         ran = changes.change(session, opened, prepared, context, what)
     if ran:

@@ -1,17 +1,15 @@
 """``kubisnap verify``."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from .. import options
 from ..session import Session
 
+if TYPE_CHECKING:
+    from ...archives import SnapshotInfo
 
-def verify(
-    session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A snapshot archive.", show_default=False)],
-) -> None:
+
+def verify(session: Session, file: options.Snapshot, parents: options.Parents = None) -> None:
     """Check every byte of a snapshot file.
 
     Exits with 13 when it is damaged, truncated, or not an archive; nothing is changed.
@@ -20,30 +18,32 @@ def verify(
       kubisnap verify web.ksnap
       kubisnap verify web.ksnap -o json
     """
-    from ...engine.operations.snapshots import unpack
-    from ..archiving import check_file, from_file
-    from ..render.style import counted, rfc3339, size
+    from ..archiving import from_file
+    from ..render.style import counted
 
-    info = check_file(file)
-    digest, rows = from_file(file)
-    archived = unpack(str(file), digest, rows)
+    archived, info = from_file(file, parents or [])
     place = archived.spec.placement
     servers = counted(len(archived.spec.servers()), "server")
-    lines = [
-        f"ok: {file}",
-        f"  cluster  {archived.spec.name} ({place.cloud}/{place.region}), {servers}",
-        f"  log      {counted(info.header.events, 'event')} up to {rfc3339(info.header.last_time)}",
+    lines = [f"ok: {file}", f"  cluster  {archived.spec.name} ({place.cloud}/{place.region}), {servers}"]
+    session.result("\n".join(lines + _lines(info)), "Verification", _document(file, info))
+
+
+def _lines(info: "SnapshotInfo") -> list[str]:
+    from ..render.style import counted, rfc3339, size
+
+    manifest = info.manifest
+    return [
+        f"  log      {counted(manifest.events, 'event')} up to {rfc3339(manifest.last_time)}",
         f"  file     {size(info.size)}, {info.digest}",
     ]
-    session.result(
-        "\n".join(lines),
-        "Verification",
-        {
-            "file": str(file),
-            "ok": True,
-            "cluster": archived.spec.name,
-            "events": info.header.events,
-            "bytes": info.size,
-            "digest": info.digest,
-        },
-    )
+
+
+def _document(file: str, info: "SnapshotInfo") -> dict[str, Any]:
+    return {
+        "file": file,
+        "ok": True,
+        "cluster": info.header.cluster_name,
+        "events": info.manifest.events,
+        "bytes": info.size,
+        "digest": info.digest,
+    }

@@ -276,13 +276,17 @@ class OperationFinished(Course, frozen=True, kw_only=True, tag="OperationFinishe
 
 
 class SnapshotCaptured(Course, frozen=True, kw_only=True, tag="SnapshotCaptured"):
-    """The log up to `position` was written to a snapshot archive of `size` bytes."""
+    """The log up to `position` was written to a snapshot archive of `size` bytes.
+
+    `events` of it: all, or those since the snapshot whose digest is `parent`.
+    """
 
     digest: str
     size: int
     events: int
     position: int
     file: str = ""
+    parent: str = ""
 
 
 # ── fact ─────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,9 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
     │   ├── CorruptArchive
+    │   ├── NotEncrypted        a key was named, and the file is not encrypted
+    │   ├── NotSigned           by nobody who is trusted
+    │   ├── MissingParent       an incremental snapshot goes on from one that is not there
     │   ├── WrongKey            encrypted, and nothing given opens it
     │   └── UnsupportedArchive
     ├── CloudError              what a cloud answered, or did not
@@ -77,6 +80,7 @@ from .keeping import (
     CorruptArchive,
     LogMoved,
     MalformedEvent,
+    MissingParent,
     NotAStore,
     NotEncrypted,
     NotSigned,
@@ -110,6 +114,7 @@ __all__ = [
     "Locked",
     "LogMoved",
     "MalformedEvent",
+    "MissingParent",
     "NotAStore",
     "NotEncrypted",
     "NotFound",

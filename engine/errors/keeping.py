@@ -142,7 +142,11 @@ class CorruptArchive(ArchiveError):
         if self.intact is None:
             return ""
         first, last = self.intact
-        return "; no event before it is intact" if last < first else f"; events {first} to {last} before it are intact"
+        return (
+            "; no event before it is intact"
+            if last < first
+            else f"; events {first} to {last} before it are intact"
+        )
 
     @property
     def hint(self) -> str:
@@ -268,3 +272,31 @@ class NotSigned(ArchiveError):
     def facts(self) -> Facts:
         """Return the file and who claims to have signed it."""
         return {"archive": self.name, "strangers": ", ".join(self.strangers)}
+
+
+@dataclass(eq=False)
+class MissingParent(ArchiveError):
+    """An incremental snapshot whose parent was not found. `parent` is the parent's digest."""
+
+    kind: ClassVar[str] = "not-found"
+    name: str
+    parent: str
+    position: int
+    looked_in: str = ""
+
+    def __str__(self) -> str:
+        where = f", nor in {self.looked_in}" if self.looked_in else ""
+        return (
+            f"{self.name} goes on after event {self.position} of the snapshot {self.parent}, "
+            f"which was not given{where}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Say how to hand it in."""
+        return "put it beside this one, or name it: --with FILE"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the file, and which parent is missing."""
+        return {"archive": self.name, "parent": self.parent, "position": self.position}

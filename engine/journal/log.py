@@ -78,6 +78,11 @@ class Journal:
         chunks = self._chunks(cluster_id, after, until)
         return [StoredRow._make(row) for chunk in chunks for row in chunk]
 
+    def each_row(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredRow]:
+        """Yield what `rows` returns, without holding more than a part of it at once."""
+        for chunk in self._chunks(cluster_id, after, until):
+            yield from map(StoredRow._make, chunk)
+
     def stream(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
         """Yield a cluster's events, oldest first, without holding more than a part of them at once.
 
