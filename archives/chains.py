@@ -4,7 +4,7 @@ An archive names its parent by root, so a chain cannot be bent: what is found un
 replaced, does not have that root. It is read to its end, and compared, before anything of it counts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
@@ -77,7 +77,7 @@ class Chain:
         """Yield the same as the journal keeps it."""
         yield from self._in_order(lambda block: block.rows())
 
-    def _in_order(self, take: Callable[[Block], list[_T]]) -> Iterator[_T]:
+    def _in_order(self, take: Callable[[Block], Iterable[_T]]) -> Iterator[_T]:
         held: list[list[_T]] = []
         reader, name, due = self.reader, self._name, None
         with ExitStack() as stack:

@@ -14,12 +14,13 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from ..engine.domain.events import Recorded
+from ..engine.domain.events import Event, Recorded
+from ..engine.errors import MalformedEvent
 from ..engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
 from .format import MAX_TIME, Malformed, canonical, encode
 
-BLOCK_EVENTS: Final = 4096
-BLOCK_BYTES: Final = 1024 * 1024
+BLOCK_EVENTS: Final = 16_384
+BLOCK_BYTES: Final = 4 * 1024 * 1024
 """Where a block is closed: by number, or before the rows' bytes pass this. Part of the format, as the
 root is over blocks: the same log gives the same root."""
 MAX_TAG: Final = 100
@@ -30,11 +31,10 @@ _Int = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
-_Payloads = Annotated[tuple[bytes, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+_Payloads = Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 _Row = tuple[int, int, str, int, int, str, msgspec.Raw]
 _ROWS = msgspec.msgpack.Decoder(list[_Row])
-_RAWS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
 class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     operations: _Column
     causes: _Column
     why: _Column
-    payloads: _Payloads
+    payloads: Annotated[tuple[_Payloads, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
 _TIMES = struct.Struct(">QQ")
@@ -120,7 +120,7 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
         operations=_differences(operations),
         causes=tuple(map(sub, versions, causes)),
         why=tuple(map(whys.__getitem__, reasons)),
-        payloads=tuple(b"".join(grouped[tag]) for tag in kinds),
+        payloads=tuple(tuple(grouped[tag]) for tag in kinds),
     )
     if min(times) < 0 or max(times) > MAX_TIME:
         raise Malformed("an event has a time outside the years 1970 to 9999")
@@ -180,8 +180,11 @@ class EventBlock:
             found.causes,
             found.why,
         )
-        if any(len(column) != self.count for column in columns) or len(found.payloads) != len(found.tags):
+        if any(len(column) != self.count for column in columns):
             raise Malformed("the columns of a block of events differ in length")
+        counts = Counter(found.kinds)
+        if [len(raws) for raws in found.payloads] != [counts[kind] for kind in range(len(found.tags))]:
+            raise Malformed("a block of events has more or fewer payloads than events")
         _check_numbers(found.kinds, found.tags)
         _check_numbers(found.who, found.actors)
         _check_numbers(found.why, found.reasons)
@@ -206,8 +209,7 @@ class EventBlock:
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
         found = self.columns()
-        counts = Counter(found.kinds)
-        payloads = _in_order(found, [_raws(data, counts[kind]) for kind, data in enumerate(found.payloads)])
+        payloads = _in_order(found, map(iter, found.payloads))
         tags = map(found.tags.__getitem__, found.kinds)
         envelopes = zip(*self._scalars(found), payloads, strict=True)
         rows = [
@@ -220,24 +222,24 @@ class EventBlock:
             raise Malformed("an event is larger than any may be")
         return rows
 
-    def events(self, codec: Codec, stream: str) -> list[Recorded]:
-        """Return the events in today's schemas.
+    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+        """Yield the events in today's schemas, one at a time: what nobody keeps is gone at once.
 
         Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
         """
         found = self.columns()
-        schemas = _by_kind(found, found.schemas)
-        decoded = [
-            codec.payloads(tag, schemas[kind], data)
-            for kind, (tag, data) in enumerate(zip(found.tags, found.payloads, strict=True))
-        ]
-        _, times, actors, operations, causes, reasons = self._scalars(found)
-        today = tuple(map([codec.schema_of(tag) for tag in found.tags].__getitem__, found.kinds))
+        payloads = _in_order(found, _decoded_payloads(found, codec))
+        today = map([codec.schema_of(tag) for tag in found.tags].__getitem__, found.kinds)
         versions = range(self.first, self.first + self.count)
-        events = _in_order(found, decoded)
-        return list(
-            map(Recorded, repeat(stream), versions, times, actors, operations, causes, reasons, today, events)
-        )
+        _, times, actors, operations, causes, reasons = self._scalars(found)
+        scalars = (versions, times, actors, operations, causes, reasons, today)
+        done = 0
+        try:
+            for recorded in map(Recorded, repeat(stream), *scalars, payloads):
+                yield recorded
+                done += 1
+        except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError) as error:
+            raise MalformedEvent(found.tags[found.kinds[done]], str(error)) from error
 
     def _scalars(
         self, found: Columns
@@ -252,30 +254,27 @@ class EventBlock:
         )
 
 
-def _by_kind(found: Columns, column: Sequence[int]) -> list[list[int]]:
-    grouped: list[list[int]] = [[] for _ in found.tags]
-    for kind, value in zip(found.kinds, column, strict=True):
-        grouped[kind].append(value)
-    return grouped
+def _decoded_payloads(found: Columns, codec: Codec) -> Iterator[Iterator[Event]]:
+    """Yield for each kind of event what decodes one payload after the other."""
+    schemas: list[list[int]] = [[] for _ in found.tags]
+    for kind, schema in set(zip(found.kinds, found.schemas, strict=True)):
+        schemas[kind].append(schema)
+    for kind, (tag, raws) in enumerate(zip(found.tags, found.payloads, strict=True)):
+        decoders = {schema: codec.payload_of(tag, schema) for schema in schemas[kind]}
+        if len(decoders) == 1:
+            yield map(next(iter(decoders.values())), raws)
+        else:
+            both = zip(found.kinds, found.schemas, strict=True)
+            written = [schema for number, schema in both if number == kind]
+            yield (decoders[schema](raw) for schema, raw in zip(written, raws, strict=True))
 
 
-def _in_order(found: Columns, grouped: Sequence[Sequence[_T]]) -> Iterator[_T]:
+def _in_order(found: Columns, grouped: Iterable[Iterator[_T]]) -> Iterator[_T]:
     """Return what stands together by kind in the order of the events."""
-    counts = Counter(found.kinds)
-    if any(len(items) != counts[kind] for kind, items in enumerate(grouped)):
-        raise Malformed("a block of events has more or fewer payloads than events")
-    return map(next, map([iter(items) for items in grouped].__getitem__, found.kinds))
+    return map(next, map(list(grouped).__getitem__, found.kinds))
 
 
 def _check_numbers(numbers: tuple[int, ...], table: Sequence[object]) -> None:
     """Raise unless the numbers use the table in order, whole, and nothing beyond it."""
     if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))):
         raise Malformed("a table of a block of events is not in the order of its use")
-
-
-def _raws(data: bytes, count: int) -> list[msgspec.Raw]:
-    try:
-        found = _RAWS.decode(array(count, data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed("the payloads of a block of events are not what its columns say") from error
-    return found

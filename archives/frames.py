@@ -26,22 +26,28 @@ def compress(raw: bytes, level: int) -> bytes:
     return compressor.compress(raw)
 
 
-def decompress(frame: bytes, raw_length: int) -> bytes:
-    """Return the `raw_length` bytes that `frame` holds. Raises Malformed on anything else."""
-    if raw_length > MAX_RAW_BYTES or len(frame) > MAX_STORED_BYTES:
-        raise Malformed("a compressed block is larger than any may be")
-    try:
-        parameters = zstandard.get_frame_parameters(frame)
-    except zstandard.ZstdError as error:
-        raise Malformed("a block is not compressed with zstd") from error
-    if parameters.content_size != raw_length:
-        raise Malformed("a compressed block contradicts its header about its length")
-    if parameters.window_size > MAX_WINDOW or parameters.dict_id or not parameters.has_checksum:
-        raise Malformed(f"a block is not compressed as format {VERSION} says")
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise Malformed("a compressed block is damaged") from error
-    if len(raw) != raw_length:
-        raise Malformed("a compressed block contradicts its header about its length")
-    return raw
+class Decompressor:
+    """Decompresses frames, one at a time; each archive that is read has one of its own."""
+
+    def __init__(self) -> None:
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def decompress(self, frame: bytes, raw_length: int) -> bytes:
+        """Return the `raw_length` bytes that `frame` holds. Raises Malformed on anything else."""
+        if raw_length > MAX_RAW_BYTES or len(frame) > MAX_STORED_BYTES:
+            raise Malformed("a compressed block is larger than any may be")
+        try:
+            parameters = zstandard.get_frame_parameters(frame)
+        except zstandard.ZstdError as error:
+            raise Malformed("a block is not compressed with zstd") from error
+        if parameters.content_size != raw_length:
+            raise Malformed("a compressed block contradicts its header about its length")
+        if parameters.window_size > MAX_WINDOW or parameters.dict_id or not parameters.has_checksum:
+            raise Malformed(f"a block is not compressed as format {VERSION} says")
+        try:
+            raw = self._decompressor.decompress(frame, allow_extra_data=False)
+        except zstandard.ZstdError as error:
+            raise Malformed("a compressed block is damaged") from error
+        if len(raw) != raw_length:
+            raise Malformed("a compressed block contradicts its header about its length")
+        return raw

@@ -49,6 +49,7 @@ class Opener:
         self.hash = start.hash
         self.encrypted = self.header.sealed is not None
         self._access = access
+        self._frames = frames.Decompressor()
         self._keys: RecordKeys | None = None
         if self.header.sealed is None:
             if access.encrypted:
@@ -81,7 +82,7 @@ class Opener:
             except NotDecrypted as error:
                 raise Malformed(str(error)) from error
         if kind in {Kind.EVENTS, Kind.BLOBS}:
-            return frames.decompress(body, header.raw)
+            return self._frames.decompress(body, header.raw)
         return body
 
     def footer(self, note: bytes, chain: bytes) -> Signed:

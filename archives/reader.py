@@ -48,8 +48,8 @@ class Block(Protocol):
         """Return them as the journal keeps them. Raises `CorruptArchive`."""
         ...
 
-    def events(self, codec: Codec, stream: str) -> list[Recorded]:
-        """Return them in today's schemas. Raises `CorruptArchive`, and what `Codec.decode` raises."""
+    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+        """Yield them in today's schemas. Raises `CorruptArchive`, and what `Codec.decode` raises."""
         ...
 
 
@@ -100,10 +100,10 @@ class NamedBlock:
         except Malformed as error:
             raise self._source.corrupt(str(error), self._offset) from error
 
-    def events(self, codec: Codec, stream: str) -> list[Recorded]:
-        """Return the events in today's schemas."""
+    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+        """Yield the events in today's schemas."""
         try:
-            return self._block.events(codec, stream)
+            yield from self._block.events(codec, stream)
         except Malformed as error:
             raise self._source.corrupt(str(error), self._offset) from error
 

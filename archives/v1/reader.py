@@ -44,8 +44,9 @@ class _Rows:
     def rows(self) -> list[StoredRow]:
         return self._rows
 
-    def events(self, codec: Codec, stream: str) -> list[Recorded]:
-        return [codec.decode(stream, row) for row in self._rows]
+    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+        for row in self._rows:
+            yield codec.decode(stream, row)
 
 
 class ArchiveV1:
@@ -66,6 +67,7 @@ class ArchiveV1:
         except Malformed as error:
             raise self._corrupt(str(error), PREAMBLE.size) from error
         self._content = ContentDigest(self._header.cluster_id)
+        self._frames = frames.Decompressor()
         self._events = 0
         self._blocks = 0
         self.info: SnapshotInfo | None = None
@@ -123,7 +125,7 @@ class ArchiveV1:
             raise Malformed(f"there are more than the {self._header.events} events that the header counts")
         if self._content.size + header.raw > MAX_TOTAL_BYTES:
             raise Malformed("the events are larger than one archive may hold")
-        raw = frames.decompress(body, header.raw)
+        raw = self._frames.decompress(body, header.raw)
         rows = decode_rows(raw, header.items, self._events + 1)
         self._content.update(raw)
         self._events += header.items

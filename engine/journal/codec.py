@@ -5,7 +5,8 @@ map of its fields. A payload of an older schema is brought up step by step by th
 one of a newer schema, or with an unknown tag, is refused by name: reading it wrongly would be worse.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import GenericAlias
 from typing import Any, NamedTuple
 
@@ -47,7 +48,6 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     payload: msgspec.Raw
 
 
-_RAWS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _BEFORE_PAYLOAD = tuple(field.type for field in msgspec.structs.fields(_Envelope))[:-1]
 
 
@@ -64,7 +64,6 @@ class Codec:
         self._encoder = msgspec.msgpack.Encoder()
         self._envelope = msgspec.msgpack.Decoder(_Envelope)
         self._payloads = {tag: msgspec.msgpack.Decoder(cls) for tag, cls in self._types.items()}
-        self._many: dict[str, msgspec.msgpack.Decoder[Any]] = {}
         self._tags = {cls: tag for tag, cls in self._types.items()}
         self._whole = {tag: (_decoder_of_the_whole(cls), cls.SCHEMA) for tag, cls in self._types.items()}
         self._check_upcasters()
@@ -122,41 +121,22 @@ class Codec:
             event=event,
         )
 
-    def payloads(self, tag: str, schemas: Sequence[int], data: bytes) -> list[Event]:
-        """Return the events of one tag whose payloads stand one directly after the other in `data`.
+    def payload_of(self, tag: str, schema: int) -> Callable[[msgspec.Raw], Event]:
+        """Return what decodes the payloads of a tag that were written in a schema, into today's.
 
-        Raises as `decode` does. Many at once cost a third of one at a time.
+        Raises `UnknownEvent`; what it returns raises msgspec's errors, and ValueError and the like.
         """
         cls = self._types.get(tag)
-        if cls is None:
-            raise UnknownEvent(tag, 0, None)
-        newest = max(schemas, default=cls.SCHEMA)
-        if newest > cls.SCHEMA:
-            raise UnknownEvent(tag, newest, cls.SCHEMA)
-        whole = b"\xdd" + len(schemas).to_bytes(4) + data
-        try:
-            if set(schemas) == {cls.SCHEMA}:
-                if tag not in self._many:
-                    self._many[tag] = msgspec.msgpack.Decoder(GenericAlias(list, (cls,)))
-                events: list[Event] = self._many[tag].decode(whole)
-                return events
-            raws = _RAWS.decode(whole)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise MalformedEvent(tag, str(error)) from error
-        return [self._brought_up(tag, cls, schema, raw) for schema, raw in zip(schemas, raws, strict=True)]
+        if cls is None or schema > cls.SCHEMA:
+            raise UnknownEvent(tag, schema if cls else 0, cls.SCHEMA if cls else None)
+        if schema == cls.SCHEMA:
+            decode: Callable[[msgspec.Raw], Event] = self._payloads[tag].decode
+            return decode
+        return partial(self._payload, tag, cls, schema)
 
     def schema_of(self, tag: str) -> int:
         """Return today's schema of a tag that is known."""
         return self._types[tag].SCHEMA
-
-    def _brought_up(self, tag: str, cls: type[Event], schema: int, payload: msgspec.Raw) -> Event:
-        try:
-            event: Event = self._payload(tag, cls, schema, payload)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise MalformedEvent(tag, str(error)) from error
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise MalformedEvent(tag, f"{type(error).__name__}: {error}") from error
-        return event
 
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
