@@ -76,7 +76,7 @@ class BrokenSeal(SealingError):
 
 
 class BadKeyText(SealingError):
-    """A recipient or an identity that is none. Quotes nothing of an identity."""
+    """A recipient or an identity that is none. Quotes nothing of it."""
 
 
 class CannotSeal(SealingError):
@@ -204,8 +204,8 @@ def recipient_of(text: str) -> Any:
     try:
         return kind.from_str(text)
     except pyrage.RecipientError:
-        raise BadKeyText(
-            f"{text!r} is no recipient: age1... of age-keygen, ssh-ed25519 ... or ssh-rsa ..."
+        raise BadKeyText(  # not quoted: what was given by mistake may be the private half
+            "not a recipient: age1... as age-keygen makes, ssh-ed25519 ... or ssh-rsa ..."
         ) from None
 
 
@@ -222,7 +222,7 @@ def identity_of(text: str) -> Any:
             raise BadKeyText(
                 "the SSH key is locked with a passphrase; make an unlocked copy with ssh-keygen -p"
             ) from None
-        raise BadKeyText("no AGE-SECRET-KEY-1... and no OpenSSH private key (ed25519, rsa)") from None
+        raise BadKeyText("neither AGE-SECRET-KEY-1... nor an OpenSSH private key (ed25519, rsa)") from None
 
 
 # ── opening ──────────────────────────────────────────────────────────────────────────────────────

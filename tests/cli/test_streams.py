@@ -47,6 +47,8 @@ SUCCESSES = (
     ("Plan", "delete copy --dry-run"),
     ("Change", "delete copy --yes=copy"),
     ("Log", "log copy"),
+    ("Keys", "keys generate ops"),
+    ("Keys", "keys list"),
     ("Doctor", "doctor --cloud sandbox"),
     ("Completion", "completion fish"),
 )
