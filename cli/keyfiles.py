@@ -116,13 +116,16 @@ def make(name: str, kinds: tuple[Kind, ...]) -> list[Held]:
         if os.path.lexists(path):
             raise _taken(path)
     drafts = [_draft(name, kind) for kind in kinds]
+    made: list[Path] = []
     try:
         _prepare(where)
         for draft in drafts:
-            _write(draft.path, draft.secret, 0o600)
-            _write(draft.path.with_name(draft.path.name + _PUBLIC), f"{draft.public}\n", 0o644)
+            _write(draft.path, draft.secret, 0o600, made)
+            _write(draft.path.with_name(draft.path.name + _PUBLIC), f"{draft.public}\n", 0o644, made)
         _sync(where)
     except OSError as error:
+        for path in made:
+            path.unlink(missing_ok=True)
         raise Refused(f"cannot make a key in {where}: {error.strerror}") from error
     return [Held(name, kind, draft.public, draft.path) for kind, draft in zip(kinds, drafts, strict=True)]
 
@@ -154,8 +157,10 @@ def _draft(name: str, kind: Kind) -> _Draft:
     return _Draft(path, f"# created: {created}\n# public key: {public}\n{identity}\n", public)
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def _write(path: Path, text: str, mode: int, made: list[Path]) -> None:
+    """Write a new file and note it in `made`, so that it can be taken back."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    made.append(path)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
         file.flush()
