@@ -19,9 +19,10 @@ from kubisnap.archives.sealing import Identities, Recipients, seal, unseal
 from kubisnap.archives.signing import SigningKey
 from kubisnap.cli import keyfiles, passphrases
 from kubisnap.cli.confirm import NotAnswered
+from kubisnap.cli.exits import failure_of
 from kubisnap.cli.keyring import identities, passphrase, recipient, signing_key, trusted_keys
 from kubisnap.cli.session import Session
-from kubisnap.engine.errors import InvalidInput, NotFound, Refused
+from kubisnap.engine.errors import InvalidInput, NotFound, Refused, WrongKey
 
 if TYPE_CHECKING:
     from .conftest import Desk
@@ -275,6 +276,10 @@ def test_other_things_than_keys_are_told(desk: "Desk") -> None:
         assert told in str(error.value)
         assert private not in str(error.value)
         assert PETER[-20:] not in str(error.value)
+
+
+def test_a_wrong_key_has_an_exit_status_of_its_own() -> None:
+    assert failure_of(WrongKey("web.ksnap", 2, passphrase=True, tried=False)).code == 12
 
 
 # ── passphrases ──────────────────────────────────────────────────────────────────────────────────

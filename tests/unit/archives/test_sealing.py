@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,8 @@ def test_keys_have_the_right_size_and_show_nothing() -> None:
 
     assert repr(keys) == str(keys) == "RecordKeys(...)"
     assert not hasattr(keys, "__dict__")
+    with pytest.raises(SealingError):
+        keys.encrypt(HEADER[1:], HEADER[:1] + RECORD, 0, MAIN, b"")
     for file_key, salt in ((FILE_KEY[1:], SALT), (FILE_KEY, SALT + b"x")):
         with pytest.raises(BrokenSeal):
             RecordKeys(file_key, salt)
@@ -369,6 +372,13 @@ def test_what_is_no_age_file_within_limits_is_not_even_tried(
         has_passphrase(Sealed(SUITE, SALT, COMMITMENT, ()))
 
 
+def test_age_is_loaded_only_when_something_is_sealed_or_opened() -> None:
+    told = "import sys, kubisnap.archives.sealing; print('pyrage' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], check=True, capture_output=True, text=True)
+
+    assert done.stdout == "False\n"
+
+
 def test_all_of_it_is_one_family_of_value_errors() -> None:
     assert issubclass(SealingError, ValueError)
     assert all(
@@ -411,6 +421,8 @@ def test_a_wrong_passphrase_opens_nothing_and_the_hint_says_how_to_hand_in_the_r
         (b" 10\n", b"\n"),
         (b" 10\n", b" 10 10\n"),
         (b"-> scrypt", b"-> x\n\n-> scrypt"),
+        (b"\n--- ", b"\n-> x\n\n--- "),
+        (b"\n--- ", b"\n-> scrypt AAAA 30\n\n--- "),
     ],
 )
 def test_a_hostile_passphrase_slot_is_refused_before_anything_is_computed(
@@ -441,14 +453,24 @@ def test_what_no_reader_would_try_is_not_written(monkeypatch: pytest.MonkeyPatch
         seal(Recipients((), "x"))
 
 
-def test_identities_are_not_tried_on_a_passphrase_slot_nor_the_other_way_round() -> None:
-    private, public = pair()
-    sealed, _ = seal(Recipients((public,)))
+def test_identities_are_not_tried_on_a_passphrase_slot_nor_the_other_way_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slot, tried = locked(CONTENT, "x"), []
+
+    def refuse(kind: str) -> Callable[..., bytes]:
+        def decrypt(data: bytes, _: object) -> bytes:
+            tried.append((kind, data))
+            raise pyrage.DecryptError
+
+        return decrypt
+
+    monkeypatch.setattr(pyrage, "decrypt", refuse("identity"))
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", refuse("passphrase"))
 
     with pytest.raises(WrongKey):
-        opened(sealed, passphrase="x")
-    with pytest.raises(WrongKey):
-        opened(sealed_as(locked(CONTENT, "x")), private)
+        opened(sealed_as(slot, MADE_BY_AGE_1_1_1), IDENTITY, passphrase="x")
+    assert tried == [("identity", MADE_BY_AGE_1_1_1), ("passphrase", slot)]
 
 
 def test_the_files_of_this_test_are_age_files() -> None:

@@ -68,10 +68,15 @@ def test_the_note_of_the_specification_is_divided_at_its_last_empty_line() -> No
 
 
 def test_signatures_are_ordered_by_name_and_every_key_signs_once() -> None:
-    keys = [SigningKey(name, bytes([number]) * 32) for number, name in enumerate("cab")]
+    keys = [SigningKey(name, bytes([number]) * 32) for number, name in enumerate("cabdefa")]
     note = sign_note("x\n", keys)
+    titles = [(key.name, key.public.id) for key in keys]
 
-    assert [line.split()[1] for line in note.splitlines()[2:]] == ["a", "b", "c"]
+    assert [line.split()[1] for line in note.splitlines()[2:]] == ["a", "a", "b", "c", "d", "e", "f"]
+    assert [key.title for key in open_note(note, [key.public for key in keys]).signers] == [
+        "+".join(title) for title in sorted(titles)
+    ]
+    assert sorted(titles) != sorted(titles, key=lambda title: title[1])
     assert note == sign_note("x\n", keys[::-1])
     assert open_note(note, [key.public for key in keys]).strangers == ()
     with pytest.raises(MalformedNote):
