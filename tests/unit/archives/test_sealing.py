@@ -36,6 +36,7 @@ from kubisnap.archives.sealing import (
     RecordKeys,
     Sealed,
     SealingError,
+    TooMuchWork,
     has_passphrase,
     seal,
     unseal,
@@ -436,6 +437,16 @@ def test_a_hostile_passphrase_slot_is_refused_before_anything_is_computed(
     for passphrase in ("x", None):  # also where another key would open it
         with pytest.raises(BrokenSeal):
             opened(sealed_as(MADE_BY_AGE_1_1_1, slot.replace(old, new)), IDENTITY, passphrase=passphrase)
+
+
+def test_a_machine_too_slow_for_the_passphrase_is_not_taken_for_a_wrong_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sealing, "MAX_WORK_FACTOR", 40)
+    slot = locked(CONTENT, "x").replace(b" 10\n", b" 40\n")
+
+    with pytest.raises(TooMuchWork):
+        opened(sealed_as(slot), passphrase="x")
 
 
 def test_a_seal_has_one_passphrase_so_that_one_try_is_all_that_a_file_can_ask_for() -> None:
