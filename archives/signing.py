@@ -1,7 +1,8 @@
 """Signed notes: a short text, and under it who says so. C2SP signed-note, Ed25519 only.
 
 The format is https://c2sp.org/signed-note. Any tool that knows signed notes checks ours, and this module
-checks theirs: keys and notes are in the forms of Go's ``golang.org/x/mod/sumdb/note``. A note is the text, an empty line, and a line for each signature::
+checks theirs: keys and notes are in the forms of Go's ``golang.org/x/mod/sumdb/note``. A note is the
+text, an empty line, and a line for each signature::
 
     — NAME base64(key id, 4 bytes | Ed25519 signature of the text, 64 bytes)
 

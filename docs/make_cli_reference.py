@@ -25,6 +25,7 @@ _MEANINGS = {
     "timeout": "`--timeout` is over, or the cloud accepted the work and did not end it in time",
     "not-found": "no such cluster, operation, resource or file",
     "locked": "another operation on the cluster is running; the error says whose, and since when",
+    "wrong-key": "an archive is encrypted, and nothing that was given opens it",
     "corrupt": "a store, an archive or a saved plan is damaged, or something else",
     "interrupted": "Ctrl-C; what was done is recorded, `kubisnap apply --resume` goes on",
     "bug": "an unexpected error; the message names the file with the report",
@@ -94,6 +95,10 @@ did not exist is carried out once, too. What has a dot or a slash in it is a fil
 |---|---|
 | `KUBISNAP_STORE` | the event store, as `--store`; default: `store.sqlite` in the XDG data folder |
 | `KUBISNAP_ACTOR` | who acts, in the log; default: the user's name |
+| `KUBISNAP_KEYS` | the folder with keys for archives; default: `keys` in the XDG data folder |
+| `KUBISNAP_PASSPHRASE` | the passphrase of archives; better one of the next two, or a terminal |
+| `KUBISNAP_PASSPHRASE_FILE` | a file whose one line it is |
+| `KUBISNAP_PASSPHRASE_COMMAND` | a command that prints it as one line; run without a shell |
 | `DIGITALOCEAN_TOKEN` | DigitalOcean's API token (or `DIGITALOCEAN_ACCESS_TOKEN`) |
 | `DIGITALOCEAN_END_POINT` | another end point than DigitalOcean's own |
 | `KUBISNAP_SANDBOX` | the simulated cloud's file |
@@ -115,7 +120,7 @@ def reference() -> str:
         f"## kubisnap\n\n{_block('--help')}",
     ]
     for commands in app._GROUPS.values():  # noqa: SLF001 - the one list of commands
-        parts += [f"## kubisnap {name}\n\n{_block(name, '--help')}" for name, _ in commands]
+        parts += [f"## kubisnap {name}\n\n{_block(*name.split(), '--help')}" for name, _ in commands]
     return "\n".join(parts)
 
 

@@ -331,6 +331,8 @@ def normal(desk: Desk) -> Callable[[str], str]:
         (rf"{re.escape(__version__)} on Python {re.escape(python)}", "VERSION on Python VERSION"),
         (r'(?<="pid": )\d+', "PID"),
         (r'(?<="size": )\d{4}', "SIZE"),
+        (r"\bage1[0-9a-z]{58}\b", "age1PUBLIC"),
+        (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}", "+ID+PUBLIC"),
         (r"(?<=/)kubisnap-bug-\w+", "kubisnap-bug-REPORT"),
     )
 

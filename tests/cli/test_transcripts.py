@@ -216,9 +216,10 @@ def test_every_command_has_a_transcript() -> None:
 
     names = {name for commands in _GROUPS.values() for name, _ in commands}
     seen = {
-        block.command.split()[0]
+        " ".join(block.command.split()[:words])
         for path in paths("transcripts")
         for block in parse(path.read_text(encoding="utf-8"))
+        for words in (1, 2)
         if block.command
     }
     assert names - seen == {"demo"}  # which has tests of its own
