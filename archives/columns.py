@@ -1,65 +1,66 @@
 """Events in columns: a block of the journal's rows, turned by a quarter so that like stands beside like.
 
-Times become differences, actors and reasons numbers in a table, and the payloads of one kind of event
-stand together: that halves what zstd makes of the same rows, and lets payloads be decoded by the
-hundred. A row comes back byte for byte; what is not a row as the journal writes it is refused.
+Times become differences, actors and reasons numbers in a table; payloads follow in their order, as they
+are. That takes a third off what zstd makes of the same rows, and a block is decoded to typed events in
+one go. A row comes back byte for byte; what is not a row as the journal writes it is refused.
 """
 
 import struct
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
-from operator import sub
-from typing import Annotated, Final, NamedTuple, TypeVar
+from operator import is_not, sub
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
-from ..engine.domain.events import Event, Recorded
+from ..engine.domain.events import AnyEvent, Event, Recorded
 from ..engine.errors import MalformedEvent
 from ..engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
 from .format import MAX_TIME, Malformed, canonical, encode
 
-BLOCK_EVENTS: Final = 16_384
-BLOCK_BYTES: Final = 4 * 1024 * 1024
+BLOCK_EVENTS: Final = 8192
+BLOCK_BYTES: Final = 2 * 1024 * 1024
 """Where a block is closed: by number, or before the rows' bytes pass this. Part of the format, as the
 root is over blocks: the same log gives the same root."""
 MAX_TAG: Final = 100
-
-_T = TypeVar("_T")
+MAX_TAGS: Final = 256
 
 _Int = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 _Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+_Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
-_Payloads = Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 _Row = tuple[int, int, str, int, int, str, msgspec.Raw]
 _ROWS = msgspec.msgpack.Decoder(list[_Row])
 
 
 class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A block. `times`, `operations` are differences to the event before, `causes` from the event itself.
+    """A block.
 
-    `tags`, `actors`, `reasons` are tables in the order of first use, `kinds`, `who`, `why` numbers in
-    them. `payloads` has one entry a tag: the payloads of its events, one directly after the other.
+    `times`, `operations` are differences to the event before, `causes` from the event itself. `tags`,
+    `actors`, `reasons` are tables in the order of first use, `kinds`, `who`, `why` numbers in them.
     """
 
-    tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+    tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=MAX_TAGS)]
     actors: _Table
     reasons: _Table
-    kinds: _Column
-    schemas: _Column
+    kinds: _Bytes
+    schemas: _Bytes
     times: _Column
     who: _Column
     operations: _Column
     causes: _Column
     why: _Column
-    payloads: Annotated[tuple[_Payloads, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+    payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
+_COLUMNS = msgspec.msgpack.Decoder(Columns)
+_EVENTS = msgspec.msgpack.Decoder(list[AnyEvent])
+_AT_ONCE: Final = 128
+"""So many events are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
 _TIMES = struct.Struct(">QQ")
 """Ahead of the columns: when the first and the last event happened, so that nobody decodes to know."""
-_COLUMNS = msgspec.msgpack.Decoder(Columns)
 
 
 class Packed(NamedTuple):
@@ -94,45 +95,48 @@ def blocks(rows: Iterable[StoredRow]) -> Iterator[list[StoredRow]]:
 def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     """Return the block of `rows`, which are events `first` and following. Raises Malformed."""
     versions, tags, states = zip(*rows, strict=True)
-    if versions != tuple(range(first, first + len(rows))):
-        wrong = next(
-            found for found, due in zip(versions, range(first, 1 << 62), strict=False) if found != due
-        )
-        raise Malformed(f"event {wrong} is not where it should be, after event {first - 1}")
-    kinds = _table(tags)
-    for tag in kinds:
-        _check_tag(tag)
-    together = b"".join(states)
-    found = _decoded(states, together, first)
-    schemas, times, actors, operations, causes, reasons, payloads = zip(*found, strict=True)
-    grouped: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
-    for tag, payload in zip(tags, payloads, strict=True):
-        grouped[tag].append(payload)
-    people, whys = _table(actors), _table(reasons)
+    for found, due in zip(versions, range(first, first + len(rows)), strict=True):
+        if found != due:
+            raise Malformed(f"event {found} is where event {due} should be")
+    schemas, times, actors, operations, causes, reasons, payloads = _turned(states, first)
+    kinds, people, whys = _table(tags), _table(actors), _table(reasons)
+    _check_tags(kinds)
+    if min(times) < 0 or max(times) > MAX_TIME:
+        raise Malformed("an event has a time outside the years 1970 to 9999")
+    if min(schemas) < 0 or max(schemas) > 255:
+        raise Malformed("an event has a schema that cannot be written")
     columns = Columns(
         tags=tuple(kinds),
         actors=tuple(people),
         reasons=tuple(whys),
-        kinds=tuple(map(kinds.__getitem__, tags)),
-        schemas=schemas,
+        kinds=bytes(map(kinds.__getitem__, tags)),
+        schemas=bytes(schemas),
         times=_differences(times),
         who=tuple(map(people.__getitem__, actors)),
         operations=_differences(operations),
         causes=tuple(map(sub, versions, causes)),
         why=tuple(map(whys.__getitem__, reasons)),
-        payloads=tuple(tuple(grouped[tag]) for tag in kinds),
+        payloads=tuple(payloads),
     )
-    if min(times) < 0 or max(times) > MAX_TIME:
-        raise Malformed("an event has a time outside the years 1970 to 9999")
-    raw = _TIMES.pack(times[0], times[-1]) + encode(columns)
-    return Packed(raw, len(rows), times[0], times[-1])
+    return Packed(_TIMES.pack(times[0], times[-1]) + encode(columns), len(rows), times[0], times[-1])
 
 
 def _table(values: Iterable[str]) -> dict[str, int]:
     return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
-def _differences(values: tuple[int, ...]) -> tuple[int, ...]:
+def _turned(states: Sequence[bytes], first: int) -> list[list[Any]]:
+    """Return the envelopes' columns. A few rows at a time: what lives short stays cheap."""
+    columns: list[list[Any]] = [[] for _ in range(7)]
+    for start in range(0, len(states), _AT_ONCE):
+        part = states[start : start + _AT_ONCE]
+        rows = _decoded(part, b"".join(part), first + start)
+        for number, values in enumerate(zip(*rows, strict=True)):
+            columns[number] += values
+    return columns
+
+
+def _differences(values: Sequence[int]) -> tuple[int, ...]:
     return (values[0], *map(sub, values[1:], values))
 
 
@@ -140,14 +144,13 @@ def _decoded(states: Sequence[bytes], together: bytes, first: int) -> list[_Row]
     """Return the envelopes of rows, every one in exactly the form in which it would be written again."""
     try:
         found = _ROWS.decode(array(len(states), together))
-        if len(found) == len(states) and encode(found)[-len(together) :] == together:
+        if encode(found)[-len(together) :] == together:
             return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-        pass
+        pass  # which one it is, is told below
     for number, state in enumerate(states, first):
         try:
-            row = _ROWS.decode(array(1, state))
-            good = encode(row)[1:] == state
+            good = encode(_ROWS.decode(array(1, state)))[1:] == state
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
             good = False
         if not good:
@@ -155,9 +158,13 @@ def _decoded(states: Sequence[bytes], together: bytes, first: int) -> list[_Row]
     raise Malformed(f"the events from {first} on are not in the form in which the journal keeps them")
 
 
-def _check_tag(tag: str) -> None:
-    if not 0 < len(tag) <= MAX_TAG or not tag.isprintable():
-        raise Malformed("a kind of event is empty, too long or cannot be printed")
+def _check_tags(tags: Iterable[str]) -> None:
+    found = tuple(tags)
+    for tag in found:
+        if not 0 < len(tag) <= MAX_TAG or not tag.isprintable():
+            raise Malformed("a kind of event is empty, too long or cannot be printed")
+    if len(found) > MAX_TAGS:
+        raise Malformed(f"there are more than {MAX_TAGS} kinds of events in one block")
 
 
 class EventBlock:
@@ -168,35 +175,6 @@ class EventBlock:
         self.count = count
         self.first = first
 
-    def columns(self) -> Columns:
-        """Return the columns, everything checked that can be without knowing the kinds of events."""
-        found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
-        columns = (
-            found.kinds,
-            found.schemas,
-            found.times,
-            found.who,
-            found.operations,
-            found.causes,
-            found.why,
-        )
-        if any(len(column) != self.count for column in columns):
-            raise Malformed("the columns of a block of events differ in length")
-        counts = Counter(found.kinds)
-        if [len(raws) for raws in found.payloads] != [counts[kind] for kind in range(len(found.tags))]:
-            raise Malformed("a block of events has more or fewer payloads than events")
-        _check_numbers(found.kinds, found.tags)
-        _check_numbers(found.who, found.actors)
-        _check_numbers(found.why, found.reasons)
-        for tag in found.tags:
-            _check_tag(tag)
-        times = tuple(accumulate(found.times))
-        if min(times) < 0 or max(times) > MAX_TIME:
-            raise Malformed("an event has a time outside the years 1970 to 9999")
-        if (times[0], times[-1]) != self.times():
-            raise Malformed("a block of events contradicts itself about its times")
-        return found
-
     def times(self) -> tuple[int, int]:
         """Return when the first and the last event of the block happened, as the block says."""
         if len(self._raw) < _TIMES.size:
@@ -206,75 +184,82 @@ class EventBlock:
             raise Malformed("an event has a time outside the years 1970 to 9999")
         return first, last
 
+    def columns(self) -> Columns:
+        """Return the columns, everything checked that can be without knowing the kinds of events."""
+        found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
+        self._check(found, len(found.payloads))
+        return found
+
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
         found = self.columns()
-        payloads = _in_order(found, map(iter, found.payloads))
         tags = map(found.tags.__getitem__, found.kinds)
-        envelopes = zip(*self._scalars(found), payloads, strict=True)
-        rows = [
-            StoredRow(version, tag, encode(envelope))
-            for version, tag, envelope in zip(
-                range(self.first, self.first + self.count), tags, envelopes, strict=True
-            )
-        ]
+        envelopes = zip(found.schemas, *self._scalars(found), found.payloads, strict=True)
+        rows = list(map(StoredRow, self._versions(), tags, map(encode, envelopes)))
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
             raise Malformed("an event is larger than any may be")
         return rows
 
     def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
-        """Yield the events in today's schemas, one at a time: what nobody keeps is gone at once.
+        """Yield the events in today's schemas.
 
         Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
         """
         found = self.columns()
-        payloads = _in_order(found, _decoded_payloads(found, codec))
-        today = map([codec.schema_of(tag) for tag in found.tags].__getitem__, found.kinds)
-        versions = range(self.first, self.first + self.count)
-        _, times, actors, operations, causes, reasons = self._scalars(found)
-        scalars = (versions, times, actors, operations, causes, reasons, today)
-        done = 0
-        try:
-            for recorded in map(Recorded, repeat(stream), *scalars, payloads):
-                yield recorded
-                done += 1
-        except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError) as error:
-            raise MalformedEvent(found.tags[found.kinds[done]], str(error)) from error
+        types = [codec.type_of(tag) for tag in found.tags]
+        written = set(zip(found.kinds, found.schemas, strict=True))
+        if not all(cls and schema == cls.SCHEMA for kind, schema in written for cls in (types[kind],)):
+            # by way of the rows, which brings older ones up and refuses newer ones by name
+            yield from (codec.decode(stream, row) for row in self.rows())
+            return
+        scalars = (self._versions(), *self._scalars(found), found.schemas)
+        yield from map(Recorded, repeat(stream), *scalars, _decoded_payloads(found, types))
+
+    def _versions(self) -> range:
+        return range(self.first, self.first + self.count)
 
     def _scalars(
         self, found: Columns
-    ) -> tuple[Iterable[int], Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]:
+    ) -> tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]:
         return (
-            found.schemas,
             accumulate(found.times),
             map(found.actors.__getitem__, found.who),
             accumulate(found.operations),
-            map(sub, range(self.first, self.first + self.count), found.causes),
+            map(sub, self._versions(), found.causes),
             map(found.reasons.__getitem__, found.why),
         )
 
-
-def _decoded_payloads(found: Columns, codec: Codec) -> Iterator[Iterator[Event]]:
-    """Yield for each kind of event what decodes one payload after the other."""
-    schemas: list[list[int]] = [[] for _ in found.tags]
-    for kind, schema in set(zip(found.kinds, found.schemas, strict=True)):
-        schemas[kind].append(schema)
-    for kind, (tag, raws) in enumerate(zip(found.tags, found.payloads, strict=True)):
-        decoders = {schema: codec.payload_of(tag, schema) for schema in schemas[kind]}
-        if len(decoders) == 1:
-            yield map(next(iter(decoders.values())), raws)
-        else:
-            both = zip(found.kinds, found.schemas, strict=True)
-            written = [schema for number, schema in both if number == kind]
-            yield (decoders[schema](raw) for schema, raw in zip(written, raws, strict=True))
-
-
-def _in_order(found: Columns, grouped: Iterable[Iterator[_T]]) -> Iterator[_T]:
-    """Return what stands together by kind in the order of the events."""
-    return map(next, map(list(grouped).__getitem__, found.kinds))
+    def _check(self, found: Columns, payloads: int) -> None:
+        lengths = {payloads, len(found.kinds), len(found.schemas), len(found.times), len(found.who)}
+        lengths |= {len(found.operations), len(found.causes), len(found.why)}
+        if lengths != {self.count}:
+            raise Malformed("the columns of a block of events differ in length")
+        _check_numbers(found.kinds, found.tags)
+        _check_numbers(found.who, found.actors)
+        _check_numbers(found.why, found.reasons)
+        _check_tags(found.tags)
+        times = tuple(accumulate(found.times))
+        if min(times) < 0 or max(times) > MAX_TIME:
+            raise Malformed("an event has a time outside the years 1970 to 9999")
+        if (times[0], times[-1]) != self.times():
+            raise Malformed("a block of events contradicts itself about its times")
 
 
-def _check_numbers(numbers: tuple[int, ...], table: Sequence[object]) -> None:
+def _decoded_payloads(found: Columns, types: Sequence[type[Event] | None]) -> Iterator[Event]:
+    """Yield the events that the payloads are, each of the type that its tag says."""
+    for start in range(0, len(found.payloads), _AT_ONCE):
+        raws = found.payloads[start : start + _AT_ONCE]
+        kinds = found.kinds[start : start + _AT_ONCE]
+        try:
+            events = _EVENTS.decode(array(len(raws), b"".join(raws)))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedEvent(found.tags[kinds[0]], f"one of {len(raws)}: {error}") from error
+        if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
+            raise Malformed("a payload is of another kind of event than its tag")
+        yield from events
+
+
+def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
     """Raise unless the numbers use the table in order, whole, and nothing beyond it."""
     if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))):
         raise Malformed("a table of a block of events is not in the order of its use")

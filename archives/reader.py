@@ -7,6 +7,7 @@ may be a part: nothing is to be done with it before the last record was taken wi
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO, NamedTuple, Protocol
 
 from ..engine.domain.events import Recorded
@@ -30,6 +31,7 @@ from .format import (
     SnapshotHeader,
     decode_manifest,
 )
+from .hands import Hand
 from .index import PREFIX, IndexBuilder
 from .info import SnapshotInfo, digest_text
 from .opening import Access, Opener
@@ -108,6 +110,23 @@ class NamedBlock:
             raise self._source.corrupt(str(error), self._offset) from error
 
 
+class _Leaf(NamedTuple):
+    """A record's leaf, and the first bytes of its blobs' digests."""
+
+    hash: bytes
+    prefixes: bytes = b""
+
+
+def _hashed(kind: int, raw: bytes) -> _Leaf:
+    return _Leaf(merkle.leaf(kind, raw))
+
+
+def _hashed_pack(pack: list[contents.Blob]) -> _Leaf:
+    digests = [blob.digest for blob in pack]
+    named = zip((blob.label for blob in pack), digests, strict=True)
+    return _Leaf(merkle.leaf_of_blobs(Kind.BLOBS, named), b"".join(digest[:PREFIX] for digest in digests))
+
+
 class ArchiveV2:
     """One pass over an archive of this format."""
 
@@ -126,12 +145,13 @@ class ArchiveV2:
     def contents(self) -> Iterator[Content]:
         """Yield blocks of events, blobs, secrets; nothing of an encrypted archive without a key."""
         try:
-            yield from self._contents()
+            with Hand[_Leaf]() as hand:
+                yield from self._contents(hand)
         except CorruptArchive as error:
             error.intact = (self.header.first, self.header.first + self._events - 1)
             raise
 
-    def _contents(self) -> Iterator[Content]:
+    def _contents(self, hand: Hand[_Leaf]) -> Iterator[Content]:
         while True:
             offset = self._source.offset
             header, head, body = self._record(offset)
@@ -140,9 +160,10 @@ class ArchiveV2:
             if header.kind not in CONTENT:
                 raise self._source.corrupt("the archive has no index", offset)
             try:
-                yield from self._content(header, head, body, offset)
+                yield from self._content(hand, header, head, body, offset)
             except Malformed as error:
                 raise self._source.corrupt(str(error), offset) from error
+        hand.finish()
         self._end(offset, header, head, body)
 
     def _record(self, offset: int) -> tuple[RecordHeader, bytes, bytes]:
@@ -163,7 +184,9 @@ class ArchiveV2:
         self._rank = header.kind
         return header, head, body
 
-    def _content(self, header: RecordHeader, head: bytes, body: bytes, offset: int) -> Iterator[Content]:
+    def _content(
+        self, hand: Hand[_Leaf], header: RecordHeader, head: bytes, body: bytes, offset: int
+    ) -> Iterator[Content]:
         # Counted before they are decompressed: what is too much is never held.
         if header.kind == Kind.EVENTS and self._events + header.items > self.header.events:
             raise Malformed(f"there are more than the {self.header.events} events that the header counts")
@@ -176,20 +199,20 @@ class ArchiveV2:
             block = EventBlock(raw, header.items, self.header.first + self._events)
             times = block.times()
             self._times = [*(self._times or times)[:1], times[1]]
-            self._index.add(header, merkle.leaf(header.kind, raw), time=times[0])
+            hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, times[0]))
             yield NamedBlock(block, self._source, offset)
         elif header.kind == Kind.BLOBS:
             pack = contents.decode_pack(raw, header.items)
-            digests = [blob.digest for blob in pack]
-            labels = [blob.label for blob in pack]
-            leaf = merkle.leaf_of_blobs(header.kind, zip(labels, digests, strict=True))
-            self._index.add(header, leaf, prefixes=b"".join(digest[:PREFIX] for digest in digests))
+            hand.do(partial(_hashed_pack, pack), partial(self._note, header, 0))
             self._blob_bytes += sum(len(blob.data) for blob in pack)
             yield from pack
         else:
-            self._index.add(header, merkle.leaf(header.kind, raw))
+            hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, 0))
             yield contents.decode_secret(raw)
         self._count(header)
+
+    def _note(self, header: RecordHeader, time: int, leaf: _Leaf) -> None:
+        self._index.add(header, leaf.hash, time=time, prefixes=leaf.prefixes)
 
     def _count(self, header: RecordHeader) -> None:
         self._events += header.items * (header.kind == Kind.EVENTS)

@@ -7,7 +7,8 @@ here or outside, has no footer and no trailer, and is refused by the reader.
 import hashlib
 import os
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
-from typing import BinaryIO, Final
+from functools import partial
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
@@ -36,13 +37,14 @@ from .format import (
     encode_header,
     flags_of,
 )
+from .hands import Hand
 from .index import PREFIX, IndexBuilder
 from .info import SnapshotInfo, digest_text
 from .sealing import Recipients, RecordKeys, SealingError, seal
 from .signing import SigningKey
 from .statement import encode_footer, statement
 
-EVENTS_LEVEL: Final = 3
+EVENTS_LEVEL: Final = 6
 BLOBS_LEVEL: Final = 9
 """Of zstd. Events are many and new each time; blobs are few, and stay."""
 
@@ -71,15 +73,15 @@ class _Output:
         self.header_hash = self.chain = hashlib.sha256(start).digest()
         self._write(start + self.chain)
 
-    def record(self, kind: Kind, raw: bytes, items: int = 0, *, level: int = 0) -> RecordHeader:
-        """Write one record and go on with the chain."""
-        if len(raw) > MAX_RAW_BYTES:
+    def record(self, kind: Kind, body: bytes, raw: int = -1, items: int = 0) -> RecordHeader:
+        """Write one record and go on with the chain. `raw` is its length before it was compressed."""
+        raw = len(body) if raw < 0 else raw
+        if raw > MAX_RAW_BYTES:
             raise Malformed("more was to be put into one record than fits")
         flags = flags_of(kind, encrypted=self._keys is not None)
-        body = frames.compress(raw, level) if level else raw
         sealed = self._keys is not None and flags != flags_of(kind, encrypted=False)
         stored = len(body) + (16 if sealed else 0)
-        header = RecordHeader(kind, flags, self._sequence, stored, len(raw), items)
+        header = RecordHeader(kind, flags, self._sequence, stored, raw, items)
         head = header.pack()
         if sealed and self._keys is not None:
             klass = SECRET_CLASS if kind is Kind.SECRET else 0
@@ -98,6 +100,22 @@ class _Output:
         self._write(TRAILER.pack(index, manifest, self.chain, END_MAGIC))
 
 
+class _Ready(NamedTuple):
+    """A record's body as it is stored but for encryption, and its leaf in the tree."""
+
+    body: bytes
+    leaf: bytes
+
+
+def _compressed_events(raw: bytes) -> _Ready:
+    return _Ready(frames.compress(raw, EVENTS_LEVEL), merkle.leaf(Kind.EVENTS, raw))
+
+
+def _compressed_blobs(raw: bytes, pack: list[contents.Hashed]) -> _Ready:
+    named = ((item.blob.label, item.digest) for item in pack)
+    return _Ready(frames.compress(raw, BLOBS_LEVEL), merkle.leaf_of_blobs(Kind.BLOBS, named))
+
+
 class _Content:
     """Writes what an archive holds, and counts it."""
 
@@ -108,35 +126,32 @@ class _Content:
         self.events = self.blobs = self.blob_bytes = self.secrets = self.raw = 0
         self.first_time = self.last_time = 0
 
-    def _record(
-        self,
-        kind: Kind,
-        raw: bytes,
-        items: int,
-        *,
-        level: int = 0,
-        time: int = 0,
-        prefixes: bytes = b"",
-        leaf: bytes = b"",
-    ) -> None:
-        header = self._output.record(kind, raw, items, level=level)
-        self.index.add(header, leaf or merkle.leaf(kind, raw), time=time, prefixes=prefixes)
-        self.raw += len(raw)
-
     def write_events(self, rows: Iterable[StoredRow]) -> None:
         """Write the log, which must be the events that the header says."""
-        due = self._header.events
-        for block in columns.blocks(rows):
-            packed = columns.pack(block, self._header.first + self.events)
-            if not self.events:
-                self.first_time = packed.first_time
-            self.last_time = packed.last_time
-            self.events += packed.events
-            if self.events > due:
-                raise Malformed(f"there are more than the {due} events that the header counts")
-            self._record(Kind.EVENTS, packed.raw, packed.events, level=EVENTS_LEVEL, time=packed.first_time)
-        if self.events != due:
-            raise Malformed(f"the header counts {due} events, there are {self.events}")
+        due, packed_so_far = self._header.events, 0
+        with Hand[_Ready]() as hand:
+            for block in columns.blocks(rows):
+                packed = columns.pack(block, self._header.first + packed_so_far)
+                packed_so_far += packed.events
+                if packed_so_far > due:
+                    raise Malformed(f"there are more than the {due} events that the header counts")
+                hand.do(partial(_compressed_events, packed.raw), partial(self._write_block, packed))
+        if packed_so_far != due:
+            raise Malformed(f"the header counts {due} events, there are {packed_so_far}")
+
+    def _write_block(self, packed: columns.Packed, ready: _Ready) -> None:
+        if not self.events:
+            self.first_time = packed.first_time
+        self.last_time = packed.last_time
+        self.events += packed.events
+        self._write(Kind.EVENTS, ready, len(packed.raw), packed.events, time=packed.first_time)
+
+    def _write(
+        self, kind: Kind, ready: _Ready, raw: int, items: int, *, time: int = 0, prefixes: bytes = b""
+    ) -> None:
+        header = self._output.record(kind, ready.body, raw, items)
+        self.index.add(header, ready.leaf, time=time, prefixes=prefixes)
+        self.raw += raw
 
     def write_blobs(self, blobs: Iterable[contents.Blob], known: Container[bytes]) -> None:
         """Write the blobs, each content once, and none that is known from the parents."""
@@ -149,22 +164,22 @@ class _Content:
                     seen.add(digest)
                     yield contents.Hashed(blob, digest)
 
-        for pack in contents.packs(new()):
-            self._record(
-                Kind.BLOBS,
-                contents.encode_pack([item.blob for item in pack]),
-                len(pack),
-                level=BLOBS_LEVEL,
-                prefixes=b"".join(item.digest[:PREFIX] for item in pack),
-                leaf=merkle.leaf_of_blobs(Kind.BLOBS, ((item.blob.label, item.digest) for item in pack)),
-            )
-            self.blobs += len(pack)
-            self.blob_bytes += sum(len(item.blob.data) for item in pack)
+        with Hand[_Ready]() as hand:
+            for pack in contents.packs(new()):
+                raw = contents.encode_pack([item.blob for item in pack])
+                hand.do(partial(_compressed_blobs, raw, pack), partial(self._write_pack, pack, len(raw)))
+
+    def _write_pack(self, pack: list[contents.Hashed], raw: int, ready: _Ready) -> None:
+        prefixes = b"".join(item.digest[:PREFIX] for item in pack)
+        self._write(Kind.BLOBS, ready, raw, len(pack), prefixes=prefixes)
+        self.blobs += len(pack)
+        self.blob_bytes += sum(len(item.blob.data) for item in pack)
 
     def write_secrets(self, secrets: Iterable[contents.Secret], random: Callable[[int], bytes]) -> None:
         """Write the secrets, each alone in its record and under a key of their own."""
         for secret in secrets:
-            self._record(Kind.SECRET, contents.encode_secret(secret, random(32)), 1)
+            raw = contents.encode_secret(secret, random(32))
+            self._write(Kind.SECRET, _Ready(raw, merkle.leaf(Kind.SECRET, raw)), len(raw), 1)
             self.secrets += 1
 
     def manifest(self, omitted: tuple[str, ...]) -> Manifest:

@@ -6,7 +6,6 @@ one of a newer schema, or with an unknown tag, is refused by name: reading it wr
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import GenericAlias
 from typing import Any, NamedTuple
 
@@ -121,22 +120,9 @@ class Codec:
             event=event,
         )
 
-    def payload_of(self, tag: str, schema: int) -> Callable[[msgspec.Raw], Event]:
-        """Return what decodes the payloads of a tag that were written in a schema, into today's.
-
-        Raises `UnknownEvent`; what it returns raises msgspec's errors, and ValueError and the like.
-        """
-        cls = self._types.get(tag)
-        if cls is None or schema > cls.SCHEMA:
-            raise UnknownEvent(tag, schema if cls else 0, cls.SCHEMA if cls else None)
-        if schema == cls.SCHEMA:
-            decode: Callable[[msgspec.Raw], Event] = self._payloads[tag].decode
-            return decode
-        return partial(self._payload, tag, cls, schema)
-
-    def schema_of(self, tag: str) -> int:
-        """Return today's schema of a tag that is known."""
-        return self._types[tag].SCHEMA
+    def type_of(self, tag: str) -> type[Event] | None:
+        """Return the type of a tag, None for one that is unknown here."""
+        return self._types.get(tag)
 
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
