@@ -3,9 +3,10 @@
 What both readers share, the one that takes a stream from its start and the one that jumps.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive
+from ..engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive, WrongKey
 from . import frames
 from .format import (
     MINOR,
@@ -18,7 +19,7 @@ from .format import (
     decode_header,
     flags_of,
 )
-from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, unseal
+from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, Sealed, unseal
 from .signing import BadSignature, PublicKey
 from .source import Source, Start
 from .statement import Signed, decode_footer
@@ -30,7 +31,9 @@ class Access:
 
     `trusted` are the keys whose signatures count. `encrypted` refuses a file that is not, `signed` one
     without a signature of a trusted key. `keyless` lets an encrypted archive be verified without a key,
-    as far as that goes; it is refused otherwise.
+    as far as that goes; it is refused otherwise. `find` returns the usual identities, `ask` a passphrase:
+    they are called for an encrypted archive only, where `identities` are not given, and where nothing
+    else opens it.
     """
 
     identities: Identities | None = None
@@ -38,6 +41,8 @@ class Access:
     encrypted: bool = False
     signed: bool = False
     keyless: bool = False
+    find: Callable[[], Identities] | None = None
+    ask: Callable[[], str] | None = None
 
 
 class Opener:
@@ -54,9 +59,9 @@ class Opener:
         if self.header.sealed is None:
             if access.encrypted:
                 raise NotEncrypted(self.name)
-        elif access.identities is not None or not access.keyless:
+        else:
             try:
-                self._keys = unseal(self.header.sealed, access.identities or Identities(), name=self.name)
+                self._keys = _unsealed(self.header.sealed, access, self.name)
             except BrokenSeal as error:
                 raise source.corrupt(str(error), 0) from error
 
@@ -94,6 +99,22 @@ class Opener:
         if self._access.signed and not signed.signers:
             raise NotSigned(self.name, signed.strangers)
         return signed
+
+
+def _unsealed(sealed: Sealed, access: Access, name: str) -> RecordKeys | None:
+    """Open with the keys at hand; ask for a passphrase only where there is one, and none of them does.
+
+    Returns None where no key opens it and none is needed. Raises `WrongKey`.
+    """
+    identities = access.identities or (access.find() if access.find else Identities())
+    try:
+        return unseal(sealed, identities, name=name)
+    except WrongKey as error:
+        if access.keyless and access.identities is None:
+            return None
+        if access.ask is None or not error.passphrase:
+            raise
+        return unseal(sealed, Identities(passphrase=access.ask()), name=name)
 
 
 def _header(source: Source, start: Start) -> SnapshotHeader:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import options
+from .. import access, options
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ def capture(
         ),
     ] = "",
     parents: options.Parents = None,
+    encrypt_to: access.EncryptTo = None,
+    passphrase: access.WithPassphrase = False,
+    sign_with: access.SignWith = None,
+    identity: access.Identity = None,
     message: options.Message = "",
 ) -> None:
     """Write a cluster to one snapshot file.
 
-    The file holds the whole log and is verified after writing. Asks no cloud: it works when the
-    cloud does not. Never overwrites a file.
+    The file holds the whole log, or what is new since another snapshot, and is verified after writing.
+    Asks no cloud: it works when the cloud does not. Never overwrites a file.
 
     Examples:
       kubisnap capture web --out web.ksnap
@@ -46,8 +50,12 @@ def capture(
         raise InvalidInput("--out", "where to?", advice=f"--out {cluster or 'CLUSTER'}.ksnap")
     if out == "-" and (session.json or sys.stdout.isatty()):
         raise InvalidInput("--out", "stdout is for the archive alone: no terminal, no -o json")
-    base = base_of(since, parents or []) if since else None
-    archivist = Archivist(known=base.blobs if base else frozenset())
+    base = base_of(since, parents or [], access.access_of(session, identity)) if since else None
+    archivist = Archivist(
+        recipients=access.recipients_of(session, encrypt_to, passphrase=passphrase),
+        sign_with=access.signers_of(sign_with),
+        known=base.blobs if base else frozenset(),
+    )
 
     def write(content: "Capture") -> "Written":
         return archivist.to_stdout(content) if out == "-" else archivist.to_file(content, Path(out))

@@ -67,7 +67,6 @@ def delete(
 
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:
-    from functools import partial
 
     from ...engine.operations.snapshots import capture
     from .. import wiring

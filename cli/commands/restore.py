@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .. import options
+from .. import access, options
 from ..session import Session
 
 _OPTIONS = {"name": "--as", "region": "--on"}
@@ -22,6 +22,9 @@ def restore(
         str, typer.Option("--on", metavar="CLOUD[:REGION]", help="Where to.", show_default="as captured")
     ] = "",
     parents: options.Parents = None,
+    identity: access.Identity = None,
+    trusted: access.Trusted = None,
+    signed: access.Signed = False,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -44,7 +47,9 @@ def restore(
     from .. import changes, wiring
     from ..archiving import from_file
 
-    archived, _ = from_file(file, parents or [])
+    archived, _ = from_file(
+        file, parents or [], access=access.access_of(session, identity, trusted, signed=signed)
+    )
     cloud, _, region = target.partition(":")
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
