@@ -388,7 +388,7 @@ def test_what_was_going_on_is_still_recorded_and_nothing_new_begins(
         write_in_between(world)
         called[0] = world.cloud.count("create")
 
-    world.cloud.on("create", Kind.NETWORK, before=between)
+    world.cloud.on("create", Kind.NETWORK, after=between)
     with pytest.raises(LogMoved):
         world.create()
     events = world.log()
