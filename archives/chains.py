@@ -56,6 +56,8 @@ class Chain:
         """What was read so far, the newest first; whole once the events were taken."""
         self.blobs: dict[bytes, str] = {}
         """The digests of all blobs that were read, with their labels."""
+        self.secrets: dict[str, bytes] = {}
+        """The secrets that were read; of one label, the newest."""
         self.omitted: tuple[str, ...] = ()
         """The secrets that the newest archive left out."""
 
@@ -107,7 +109,7 @@ class Chain:
                 case contents.Blob():
                     self.blobs.setdefault(item.digest, item.label)
                 case contents.Secret():
-                    pass
+                    self.secrets.setdefault(item.label, item.data)
                 case _:
                     yield item
         self.links.append(summary(reader))

@@ -2,15 +2,17 @@
 
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..archives import (
     Access,
+    Blob,
     Parent,
     Recipients,
+    Secret,
     SigningKey,
     SnapshotHeader,
     SnapshotInfo,
@@ -35,10 +37,16 @@ class Archivist:
         recipients: Recipients | None = None,
         sign_with: Collection[SigningKey] = (),
         known: Collection[bytes] = frozenset(),
+        blobs: Iterable[Blob] = (),
+        secrets: Collection[Secret] = (),
     ) -> None:
         self._recipients = recipients
         self._sign_with = sign_with
         self._known = known
+        self._blobs = blobs
+        self._secrets = secrets
+        self.omitted: tuple[str, ...] = ()
+        """The secrets that were left out of what was written."""
 
     def to_file(self, content: Capture, path: Path, *, make_folder: bool = False) -> Written:
         """Write a new archive, read back and verified before it gets its name."""
@@ -59,15 +67,19 @@ class Archivist:
 
     def write(self, sink: BinaryIO, content: Capture, name: str) -> SnapshotInfo:
         """Write an archive in one pass."""
-        return write_snapshot(
+        info = write_snapshot(
             sink,
             _header(content),
             content.rows,
+            blobs=self._blobs,
+            secrets=self._secrets,
             known=self._known,
             recipients=self._recipients,
             sign_with=self._sign_with,
             name=name,
         )
+        self.omitted = info.manifest.omitted
+        return info
 
 
 class Base(NamedTuple):
@@ -98,14 +110,23 @@ def opened(file: str) -> Iterator[tuple[BinaryIO, str]]:
         yield source, file
 
 
-def from_file(
-    file: str, parents: Sequence[Path] = (), *, access: Access | None = None
-) -> tuple[ArchivedCluster, SnapshotInfo]:
-    """Return an archive's cluster, every byte of it and of its parents verified first."""
+class Unpacked(NamedTuple):
+    """An archive that was read: the cluster in it, and what else there was, parents included."""
+
+    cluster: ArchivedCluster
+    info: SnapshotInfo
+    blobs: int
+    secrets: dict[str, bytes]
+    omitted: tuple[str, ...]
+
+
+def from_file(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> Unpacked:
+    """Return what is in an archive, every byte of it and of its parents verified first."""
     with opened(file) as (source, name):
         chain = Chain(source, name=name, find=finder(file, parents), access=access)
         archived = unpack_events(name, "", chain.events(Codec()))
-    return archived.of(chain.info.digest), chain.info
+    cluster = archived.of(chain.info.digest)
+    return Unpacked(cluster, chain.info, len(chain.blobs), chain.secrets, chain.omitted)
 
 
 def check_file(file: str, access: Access | None = None) -> SnapshotInfo:

@@ -173,8 +173,8 @@ def _parts(spec: ClusterSpec) -> list[str]:
 def _compare(stage: _Stage) -> bool:
     """Compare the intent in the archive with that of both restored clusters, and with what there is."""
     archive = stage.folder / "web.ksnap"
-    archived, info = from_file(str(archive))
-    captured = archived.spec
+    unpacked = from_file(str(archive))
+    captured, info = unpacked.cluster.spec, unpacked.info
     equal = True
     with open_journal(f"sqlite:///{stage.folder / 'elsewhere.sqlite'}") as journal:
         for name in ("web-eu", "web-sim"):

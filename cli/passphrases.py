@@ -34,10 +34,10 @@ def passphrase(session: Session, *, new: bool = False) -> str:
             "there is no passphrase, and nobody to ask",
             advice=f"{FILE}=FILE, {COMMAND}=COMMAND, or a terminal",
         )
-    typed = _hidden("Passphrase (hidden): ")
+    typed = hidden("Passphrase (hidden): ")
     if not typed:
         raise Refused("the passphrase is empty; nothing was changed")
-    if new and _hidden("The same again (hidden): ") != typed:
+    if new and hidden("The same again (hidden): ") != typed:
         raise Refused("the two passphrases differ; nothing was changed")
     return typed
 
@@ -91,7 +91,7 @@ def _line(content: bytes, name: str) -> str:
     return text
 
 
-def _hidden(question: str) -> str:
+def hidden(question: str) -> str:
     """Return a line that is typed unseen."""
     import termios
 

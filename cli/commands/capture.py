@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import access, options
+from .. import access, options, secret_files
 from ..session import Session
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def capture(
     encrypt_to: access.EncryptTo = None,
     passphrase: access.WithPassphrase = False,
     sign_with: access.SignWith = None,
+    secrets: secret_files.Given = None,
     identity: access.Identity = None,
     message: options.Message = "",
 ) -> None:
@@ -41,6 +42,7 @@ def capture(
       kubisnap capture web --out web.ksnap
       kubisnap capture web --out web-before.ksnap -m "before the upgrade"
     """
+    from ...archives import Secret
     from ...engine.errors import InvalidInput
     from ...engine.operations.snapshots import capture as capture_log
     from .. import wiring
@@ -55,6 +57,7 @@ def capture(
         recipients=access.recipients_of(session, encrypt_to, passphrase=passphrase),
         sign_with=access.signers_of(sign_with),
         known=base.blobs if base else frozenset(),
+        secrets=[Secret(*item) for item in secret_files.read_secrets(secrets).items()],
     )
 
     def write(content: "Capture") -> "Written":
@@ -65,12 +68,15 @@ def capture(
         name = wiring.only_cluster(journal, cluster)
         state = wiring.load_state(journal, name)
         done = capture_log(journal, state, context, write, base.since if base else None)
-    _tell(session, name, out, done)
+    _tell(session, name, out, done, archivist.omitted)
 
 
-def _tell(session: Session, name: str, out: str, done: "Captured") -> None:
+def _tell(session: Session, name: str, out: str, done: "Captured", omitted: tuple[str, ...]) -> None:
     from ..render.style import counted, size
 
+    if omitted:
+        session.tell(f"! left out, as nothing is encrypted: {', '.join(omitted)}")
+        session.tell("  with them: --encrypt-to KEY, or --passphrase")
     text = (
         f"#{done.operation} capture {name} · {counted(done.events, 'event')} · {size(done.written.size)} · "
         f"{done.written.digest[:19]} · {'to stdout' if out == '-' else f'{out}, verified'}"
@@ -89,6 +95,7 @@ def _tell(session: Session, name: str, out: str, done: "Captured") -> None:
             "bytes": done.written.size,
             "events": done.events,
             "position": done.position,
+            "omitted": list(omitted),
         },
     )
     session.next(f"kubisnap restore {out} --as NAME --on CLOUD:REGION")

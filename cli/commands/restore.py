@@ -1,12 +1,16 @@
 """``kubisnap restore``."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import access, options
+from .. import access, options, secret_files
 from ..session import Session
+
+if TYPE_CHECKING:
+    from ..archiving import Unpacked
 
 _OPTIONS = {"name": "--as", "region": "--on"}
 """What stands for a field of the specification that is restored."""
@@ -25,6 +29,8 @@ def restore(
     identity: access.Identity = None,
     trusted: access.Trusted = None,
     signed: access.Signed = False,
+    secrets: secret_files.Given = None,
+    secrets_out: secret_files.Out = None,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -47,8 +53,13 @@ def restore(
     from .. import changes, wiring
     from ..archiving import from_file
 
-    archived, _ = from_file(
-        file, parents or [], access=access.access_of(session, identity, trusted, signed=signed)
+    secret_files.refuse_if_there(secrets_out)
+    given = secret_files.read_secrets(secrets)
+    opening = access.access_of(session, identity, trusted, signed=signed)
+    unpacked = from_file(file, parents or [], access=opening)
+    archived = unpacked.cluster
+    complete = (
+        secret_files.completed(session, unpacked.secrets, unpacked.omitted, given) if secrets_out else {}
     )
     cloud, _, region = target.partition(":")
     context = wiring.context(
@@ -58,11 +69,38 @@ def restore(
     with changes.opened(where) as opened:
         with wiring.journal(session) as journal:
             try:
-                prepared = prepare_restore(journal, opened, archived, context, name=name, region=region)
+                prepared = prepare_restore(
+                    journal,
+                    opened,
+                    archived,
+                    context,
+                    name=name,
+                    region=region,
+                    left=_left(unpacked, complete),
+                )
             except InvalidInput as error:
                 raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
         summary = f"from {archived.spec.name} ({'stdin' if file == '-' else Path(file).name})"
         what = changes.Change(kind="restore", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
         ran = changes.change(session, opened, prepared, context, what)
+    if ran and secrets_out is not None:
+        secret_files.write_secrets(secrets_out, complete)
     if ran:
         session.next(f"kubisnap get {prepared.name}")
+
+
+def _left(unpacked: "Unpacked", secrets: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Say what of a snapshot is for its workloads, which are not restored by this version."""
+    from ..render.style import counted
+
+    left = []
+    if unpacked.blobs:
+        left.append(
+            f"{counted(unpacked.blobs, 'blob')} of its workloads: kubisnap cat takes them out of the file"
+        )
+    names = sorted({*unpacked.secrets, *unpacked.omitted})
+    if names and not secrets:
+        out = [name for name in names if name not in unpacked.secrets]
+        missing = f", of which the file leaves out {', '.join(out)}" if out else ""
+        left.append(f"{counted(len(names), 'secret')}{missing}: --secrets-out FILE writes them down")
+    return tuple(left)

@@ -21,7 +21,8 @@ def verify(session: Session, file: options.Snapshot, parents: options.Parents = 
     from ..archiving import from_file
     from ..render.style import counted
 
-    archived, info = from_file(file, parents or [])
+    unpacked = from_file(file, parents or [])
+    archived, info = unpacked.cluster, unpacked.info
     place = archived.spec.placement
     servers = counted(len(archived.spec.servers()), "server")
     lines = [f"ok: {file}", f"  cluster  {archived.spec.name} ({place.cloud}/{place.region}), {servers}"]

@@ -186,15 +186,19 @@ def prepare_restore(
     archived: ArchivedCluster,
     context: Context,
     *,
+    left: tuple[str, ...] = (),
     name: str = "",
     region: str = "",
 ) -> Prepared:
     """Prepare a new cluster like the archived one, on `cloud`, in `region` or the nearest.
+
+    `left` says what else of the archive is not carried over, for the plan and the log.
 
     Its log starts anew: intents are replayed, facts stay behind in the archive, which the first
     event names. Raises what `prepare_create` raises, and `CannotTranslate`.
     """
     catalogue = reading(regulated(cloud, context).catalogue, context)
     translation = translate(archived.spec, catalogue, region=region)
+    translation = msgspec.structs.replace(translation, losses=translation.losses + left)
     spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
     return prepare_create(journal, cloud, spec, context, origin=archived.origin, translation=translation)

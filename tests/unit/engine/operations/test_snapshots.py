@@ -69,9 +69,9 @@ def archived(world: World) -> ArchivedCluster:
     return unpack("web.ksnap", "sha256:00", shelf.kept[0].rows)
 
 
-def restore(world: World, archive: ArchivedCluster, **changes: str) -> Prepared:
+def restore(world: World, archive: ArchivedCluster, *, name: str = "", region: str = "") -> Prepared:
     context: Context = world.context()
-    return prepare_restore(world.journal, world.cloud, archive, context, **changes)
+    return prepare_restore(world.journal, world.cloud, archive, context, name=name, region=region)
 
 
 # ── capturing ────────────────────────────────────────────────────────────────────────────────
