@@ -101,7 +101,11 @@ def _values(part: str, path: str, before: Any, after: Any) -> Iterator[Differenc
 
 
 def _known_by(items: tuple[Any, ...]) -> str:
-    return _KNOWN_BY.get(type(items[0]), "")
+    return _KNOWN_BY.get(_type(items[0]), "")
+
+
+def _type(value: object) -> type[Any]:
+    return type(value)
 
 
 def _named(
@@ -110,7 +114,7 @@ def _named(
     """Compare what is known by a key: what is on both sides field by field."""
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
-        noun = _NOUNS.get(type(new if old is None else old), "")
+        noun = _NOUNS.get(_type(new if old is None else old), "")
         where, inside = (f"{noun} {key}", "") if noun else (part, f"{path}[{key}]")
         if old is None or new is None:
             yield _one_sided(where, inside, old, new)

@@ -75,17 +75,24 @@ class Done:
         return self.out + self.err
 
 
+class _Kept(io.BytesIO):
+    """Keeps what is written, and shows it on a screen, too."""
+
+    def __init__(self, screen: io.StringIO) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def write(self, data: Any, /) -> int:
+        self._screen.write(bytes(data).decode(errors="replace"))
+        return super().write(data)
+
+
 class _Stream(io.TextIOWrapper):
     """A stream that keeps what is written, and also writes it to a common screen."""
 
     def __init__(self, screen: io.StringIO) -> None:
-        self.kept = io.BytesIO()
-        self._screen = screen
+        self.kept = _Kept(screen)
         super().__init__(self.kept, encoding="utf-8", write_through=True)
-
-    def write(self, text: str) -> int:
-        self._screen.write(text)
-        return super().write(text)
 
 
 class Desk:

@@ -17,7 +17,6 @@ from kubisnap.engine.domain.model import (
     LoadBalancerSpec,
     NetworkSpec,
     Placement,
-    PoolSpec,
     Protocol,
     ReservedIpSpec,
     Role,
@@ -111,6 +110,8 @@ def structs_in(cls: type[Any], seen: set[type[Any]]) -> set[type[Any]]:
                 queue.append(item.value_type)
             case msgspec.inspect.UnionType():
                 queue += item.types
+            case _:
+                pass
     return seen
 
 
