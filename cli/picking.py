@@ -87,14 +87,23 @@ def pick_blob(file: str, what: str, access: Access | None = None) -> Blob:
     match = _DIGEST.fullmatch(what)
     found = _blobs(file, match[1] if match else "", what, access)
     if not found:
-        advice = (
-            f"kubisnap cat {file} --list      what there is; or it is in a snapshot that this goes on from"
-        )
-        raise NotFound("blob", what, advice="" if file == "-" else advice)
+        raise NotFound("blob", what, advice=_elsewhere(file, access))
     if len({blob.digest for blob in found}) > 1:
         digests = ", ".join(blob.digest.hex()[:16] for blob in found)
         raise InvalidInput("WHAT", f"{what} names {len(found)} blobs", advice=f"one of {digests}")
     return found[0]
+
+
+def _elsewhere(file: str, access: Access | None) -> str:
+    """Say where a blob may be that is not in an archive."""
+    if not can_jump(file):
+        return ""
+    with parts_of(file, access) as parts:
+        parent = parts.header.parent
+    lines = [f"kubisnap cat {file} --list      what there is"]
+    if parent is not None:
+        lines.append(f"or it is in {digest_text(parent.root)}, which this goes on from")
+    return "\n".join(lines)
 
 
 def _blobs(file: str, digits: str, label: str, access: Access | None) -> list[Blob]:

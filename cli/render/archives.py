@@ -73,7 +73,7 @@ def _records(records: Mapping[str, int] | None) -> str:
 
 def _signed(info: SnapshotInfo) -> str:
     checked = [f"{name} (trusted)" for name in info.signers]
-    return ", ".join([*checked, *(f"{name} (not checked)" for name in info.strangers)]) or "no"
+    return ", ".join([*checked, *(f"{printable(name)} (not checked)" for name in info.strangers)]) or "no"
 
 
 def _encrypted(info: SnapshotInfo) -> str:

@@ -107,4 +107,6 @@ def _row(line: Line) -> StoredRow:
 
 
 def _time(microseconds: int) -> str:
+    if microseconds < 0:
+        raise ValueError("a time before 1970")
     return (_EPOCH + timedelta(microseconds=microseconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
