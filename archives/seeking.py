@@ -171,6 +171,16 @@ class SnapshotFile:
                     return blob
         return None
 
+    def matching(self, digits: str) -> list[contents.Blob]:
+        """Return the blobs whose digest in hexadecimal starts with `digits`, two of them or more."""
+        found = {
+            blob.digest: blob
+            for entry in self._of().blobs(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+            for blob in self._pack(entry)
+            if blob.digest.hex().startswith(digits)
+        }
+        return [found[digest] for digest in sorted(found)]
+
     def blobs(self) -> Iterator[contents.Blob]:
         """Yield every blob, in the order of their labels."""
         for entry in self._of().packs():

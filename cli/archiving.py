@@ -100,14 +100,26 @@ def base_of(file: str, parents: Sequence[Path], access: Access | None = None) ->
     return Base(Since(chain.info.header.cluster_id, root, newest[0]), frozenset(chain.blobs))
 
 
+def name_of(file: str) -> str:
+    """Return what errors call a file."""
+    return "stdin" if file == "-" else file
+
+
 @contextmanager
 def opened(file: str) -> Iterator[tuple[BinaryIO, str]]:
     """Open an archive, or stdin for ``-``; give the bytes and what to call them."""
     if file == "-":
-        yield sys.stdin.buffer, "stdin"
+        yield sys.stdin.buffer, name_of(file)
         return
     with open_snapshot(Path(file)) as source:
         yield source, file
+
+
+@contextmanager
+def chained(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> Iterator[Chain]:
+    """Open an archive with its parents. Nothing of it counts before its last event was taken."""
+    with opened(file) as (source, name):
+        yield Chain(source, name=name, find=finder(file, parents), access=access)
 
 
 class Unpacked(NamedTuple):
@@ -122,9 +134,8 @@ class Unpacked(NamedTuple):
 
 def from_file(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> Unpacked:
     """Return what is in an archive, every byte of it and of its parents verified first."""
-    with opened(file) as (source, name):
-        chain = Chain(source, name=name, find=finder(file, parents), access=access)
-        archived = unpack_events(name, "", chain.events(Codec()))
+    with chained(file, parents, access=access) as chain:
+        archived = unpack_events(name_of(file), "", chain.events(Codec()))
     cluster = archived.of(chain.info.digest)
     return Unpacked(cluster, chain.info, len(chain.blobs), chain.secrets, chain.omitted)
 

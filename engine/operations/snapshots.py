@@ -132,10 +132,11 @@ def _continued(journal: Journal, state: ClusterState, since: Since) -> int:
 
 
 class ArchivedCluster(msgspec.Struct, frozen=True, kw_only=True):
-    """A cluster as an archive holds it: its intent, and where that came from."""
+    """A cluster as an archive holds it: its intent, and where that came from. `retired`: it is to be gone."""
 
     spec: ClusterSpec
     origin: ev.Origin
+    retired: bool = False
 
     def of(self, digest: str) -> Self:
         """Return the same, from the archive of that digest, which is known when it was read to its end."""
@@ -171,6 +172,7 @@ def unpack_events(name: str, digest: str, events: Iterable[ev.Recorded]) -> Arch
         raise CorruptArchive(name, f"its cluster is not valid: {error}") from error
     return ArchivedCluster(
         spec=spec,
+        retired=state.retired,
         origin=ev.Origin(
             archive=digest,
             cluster_id=state.cluster_id,

@@ -75,17 +75,24 @@ class Done:
         return self.out + self.err
 
 
+class _Kept(io.BytesIO):
+    """Keeps what is written, and shows it on a screen, too."""
+
+    def __init__(self, screen: io.StringIO) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def write(self, data: Any, /) -> int:
+        self._screen.write(bytes(data).decode(errors="replace"))
+        return super().write(data)
+
+
 class _Stream(io.TextIOWrapper):
     """A stream that keeps what is written, and also writes it to a common screen."""
 
     def __init__(self, screen: io.StringIO) -> None:
-        self.kept = io.BytesIO()
-        self._screen = screen
+        self.kept = _Kept(screen)
         super().__init__(self.kept, encoding="utf-8", write_through=True)
-
-    def write(self, text: str) -> int:
-        self._screen.write(text)
-        return super().write(text)
 
 
 class Desk:
@@ -326,7 +333,9 @@ def normal(desk: Desk) -> Callable[[str], str]:
         (r"sha256:[0-9a-f]{12,}", "sha256:DIGEST"),
         (r"\b\d+(\.\d+)? [kMGT]B\b", "SIZE"),
         (r"(?<=events, )\d+ bytes", "SIZE"),
-        (r'(?<="bytes": )\d+', "SIZE"),
+        (r'(?<=bytes": )\d+', "SIZE"),
+        (r"\d+\.\d(?= : 1\))", "RATIO"),
+        (r"(?<=at byte )\d+", "OFFSET"),
         (rf"(?<=kubisnap ){re.escape(__version__)}", "VERSION"),
         (rf"{re.escape(__version__)} on Python {re.escape(python)}", "VERSION on Python VERSION"),
         (r'(?<="pid": )\d+', "PID"),

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = [name for commands in app._GROUPS.values() for name, _ in commands]
 ASKED_FOR = {
     "create", "plan", "apply", "get", "scale", "log", "show", "capture", "restore", "verify", "delete",
-    "keys generate", "keys list", "doctor", "demo", "completion",
+    "keys generate", "keys list", "doctor", "demo", "completion", "diff", "inspect", "cat", "export",
+    "import",
 }  # fmt: skip
 MANIFEST = """\
 name: web
