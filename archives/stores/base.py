@@ -1,4 +1,4 @@
-"""What a store of archives can do. A store keeps streams of bytes under names and knows nothing of their form.
+"""What a store of archives can do: it keeps streams of bytes under names, whatever is in them.
 
 Nothing that stands under a name is ever written over; what was not written to its end is never there.
 """
@@ -38,7 +38,7 @@ class ArchiveStore(Protocol):
         """Where it is, without credentials."""
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Yield what is there under names that start so, by name. Names are whatever somebody made them."""
+        """Yield what is there under names that start so, in any order. Names are whatever somebody made them."""
 
     def put(self, name: str, write: Callable[[BinaryIO], T]) -> T:
         """Have `write` write a new archive, in one pass, and return what it returns.

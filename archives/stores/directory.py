@@ -29,9 +29,10 @@ class DirectoryStore:
         return str(self._folder)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Yield the files, by name; not what is unfinished, hidden, or a link."""
-        found = [item for item in self._walk() if not _hidden(item.name) and item.name.startswith(prefix)]
-        yield from sorted(found)
+        """Yield the files; not what is unfinished, hidden, or a link."""
+        for item in self._walk():
+            if item.name.startswith(prefix) and not _hidden(item.name):
+                yield item
 
     def put(self, name: str, write: Callable[[BinaryIO], T]) -> T:
         """Write a new file: beside its place, flushed to the disk, then given its name."""

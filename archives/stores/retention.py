@@ -128,9 +128,16 @@ def _apply(sound: list[SnapshotName], policy: Policy, reasons: dict[SnapshotName
 
 
 def _keep_last_full(sound: list[SnapshotName], reasons: dict[SnapshotName, list[str]]) -> None:
-    full = next((name for name in sound if not name.parent), None)
-    if full is not None and not reasons[full]:
-        reasons[full].append("last full one")
+    for full in newest_full(sound):
+        if not reasons[full]:
+            reasons[full].append("last full one")
+
+
+def newest_full(names: Iterable[SnapshotName], now: int | None = None) -> set[SnapshotName]:
+    """Return the newest full snapshot of one log, if there is one: not from the future, if there is another."""
+    full = [name for name in names if not name.parent]
+    past = [name for name in full if now is None or name.captured <= now]
+    return {max(past or full, key=lambda name: (name.captured, name.position))} if full else set()
 
 
 def complete(names: Iterable[SnapshotName]) -> set[SnapshotName]:

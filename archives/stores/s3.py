@@ -64,7 +64,7 @@ class S3Store:
             return boto3.session.Session().client("s3", config=settings)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Yield the objects, by name."""
+        """Yield the objects."""
         with self._talk():
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._base + prefix):

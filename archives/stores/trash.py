@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from .base import ArchiveStore, Leftover, Stored
+from .base import PROBE, ArchiveStore, Leftover, Stored
 from .errors import NameTaken
 from .names import SnapshotName
-from .retention import needed
+from .retention import needed, newest_full
 
 TRASH: Final = "trash/"
 _SUFFIX: Final = ".json"
@@ -52,7 +52,7 @@ class Sweep:
     markers: tuple[Stored, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     held_back: tuple[Item, ...] = field(default=())
-    """Forgotten long enough ago, and still stood on by others."""
+    """Forgotten long enough ago, and kept: others stand on them, or it is a log's last full one."""
 
 
 def listing(store: ArchiveStore) -> Listing:
@@ -65,7 +65,7 @@ def listing(store: ArchiveStore) -> Listing:
         if name is not None:
             marker = markers.pop(marker_of(name), None)
             items.append(Item(name, stored.size, stored.modified, marker.modified if marker else None))
-        elif stored.name not in markers and not stored.name.startswith(TRASH):
+        elif not stored.name.startswith(TRASH) and stored.name != PROBE:
             strangers.append(stored)
     stray = [item for item in markers.values() if _marked(item.name) is not None]
     strangers += [item for item in markers.values() if _marked(item.name) is None]
@@ -108,25 +108,29 @@ def plan_sweep(store: ArchiveStore, now: int, grace: int) -> Sweep:
     seen = listing(store)
     oldest = now - grace * 1_000_000
     due = {item.name: item for item in seen.items if item.forgotten is not None and item.forgotten < oldest}
-    stood_on = _stood_on(seen, due)
-    going = [item for name, item in due.items() if name not in stood_on]
+    staying = _staying(seen, due, now)
+    going = [item for name, item in due.items() if name not in staying]
     return Sweep(
         snapshots=tuple(_children_first(going)),
         markers=tuple(marker for marker in seen.stray_markers if marker.modified < oldest),
         leftovers=tuple(_abandoned(store, now)),
-        held_back=tuple(item for name, item in due.items() if name in stood_on),
+        held_back=tuple(item for name, item in due.items() if name in staying),
     )
 
 
-def _stood_on(seen: Listing, due: Iterable[SnapshotName]) -> set[SnapshotName]:
-    """Return what snapshots that stay need, log by log."""
+def _staying(seen: Listing, due: Iterable[SnapshotName], now: int) -> set[SnapshotName]:
+    """Return what is not removed, whoever forgot it, log by log.
+
+    That is what snapshots that stay stand on, and the newest full one: whoever may only write can
+    make markers, too, and is not to have everything removed with them.
+    """
     logs: dict[str, list[SnapshotName]] = defaultdict(list)
     for item in seen.items:
         logs[item.name.folder].append(item.name)
     leaving = set(due)
     found: set[SnapshotName] = set()
     for names in logs.values():
-        found |= needed([name for name in names if name not in leaving], names)
+        found |= needed([name for name in names if name not in leaving], names) | newest_full(names, now)
     return found
 
 

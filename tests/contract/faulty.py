@@ -1,0 +1,107 @@
+"""A server in front of a server, which lets requests and answers get lost on purpose."""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+class Fault(Enum):
+    """What happens to an exchange; a number is an answer of that status."""
+
+    CUT_REQUEST = "the connection ends in the middle of the request, which never arrives"
+    LOSE_ANSWER = "the request arrives and its answer does not"
+    CUT_ANSWER = "the connection ends in the middle of the answer"
+
+
+@dataclass
+class Faulty:
+    """`plan` says what happens to requests whose line holds a text, and how many times yet."""
+
+    url: str
+    plan: list[tuple[str, Fault | int, int]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    def fail(self, text: str, fault: Fault | int, times: int = 1) -> None:
+        self.plan.append((text, fault, times))
+
+    def fate(self, line: str) -> Fault | int | None:
+        self.seen.append(line)
+        for number, (text, fault, times) in enumerate(self.plan):
+            if text in line and times:
+                self.plan[number] = (text, fault, times - 1)
+                return fault
+        return None
+
+
+@contextmanager
+def faulty(upstream: str) -> Iterator[Faulty]:
+    """Serve on loopback in front of `upstream`."""
+    target = urlsplit(upstream).netloc
+    front = Faulty("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            fate = front.fate(f"{self.command} {self.path}")
+            length = int(self.headers.get("Content-Length", 0))
+            if self.headers.get("Expect"):
+                self.send_response_only(100)
+                self.end_headers()
+            if fate is Fault.CUT_REQUEST:
+                self.rfile.read(length // 2)
+                self.close_connection = True
+                return
+            body = self.rfile.read(length)
+            if isinstance(fate, int):
+                self._answer(fate, [], b"<Error><Code>Trouble</Code><Message>canary-text</Message></Error>")
+                return
+            connection = http.client.HTTPConnection(target, timeout=30)
+            connection.request(self.command, self.path, body, dict(self.headers.items()))
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            if fate is Fault.LOSE_ANSWER:
+                self.close_connection = True
+                return
+            self._answer(answer.status, answer.getheaders(), content, cut=fate is Fault.CUT_ANSWER)
+
+        def _answer(
+            self, status: int, headers: list[tuple[str, str]], body: bytes, *, cut: bool = False
+        ) -> None:
+            self.send_response_only(status)
+            kept = [pair for pair in headers if pair[0].lower() not in {"connection", "transfer-encoding"}]
+            for name, value in kept:
+                self.send_header(name, value)
+            if "content-length" not in {name.lower() for name, _ in kept}:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.wfile.flush()
+            self.close_connection = self.close_connection or cut
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that goes away is what this is for."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    front.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield front
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
