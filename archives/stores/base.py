@@ -38,7 +38,7 @@ class ArchiveStore(Protocol):
         """Where it is, without credentials."""
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Yield what is there under names that start so, in any order. Names are whatever somebody made them."""
+        """Yield what is there under names that start so, in any order; a name may be anything."""
 
     def put(self, name: str, write: Callable[[BinaryIO], T]) -> T:
         """Have `write` write a new archive, in one pass, and return what it returns.

@@ -134,7 +134,7 @@ def _keep_last_full(sound: list[SnapshotName], reasons: dict[SnapshotName, list[
 
 
 def newest_full(names: Iterable[SnapshotName], now: int | None = None) -> set[SnapshotName]:
-    """Return the newest full snapshot of one log, if there is one: not from the future, if there is another."""
+    """Return the newest full snapshot of one log, if there is one; rather none that is from the future."""
     full = [name for name in names if not name.parent]
     past = [name for name in full if now is None or name.captured <= now]
     return {max(past or full, key=lambda name: (name.captured, name.position))} if full else set()

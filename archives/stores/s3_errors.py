@@ -15,6 +15,7 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004 - botocore's own, and only here
     CredentialRetrievalError,
     HTTPClientError,
+    IncompleteReadError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -31,7 +32,14 @@ from ...engine.errors import KubisnapError, NotFound
 from .errors import NameTaken, NotExclusive, StoreDenied, StoreFailed
 
 FAILURES: Final = (BotoCoreError, ClientError, Boto3Error, HTTPError, OSError)
-_NETWORK: Final = (HTTPClientError, ConnectionError, ResponseStreamingError, HTTPError, OSError)
+_NETWORK: Final = (
+    HTTPClientError,
+    ConnectionError,
+    IncompleteReadError,
+    ResponseStreamingError,
+    HTTPError,
+    OSError,
+)
 _NO_CREDENTIALS: Final = (
     NoCredentialsError,
     PartialCredentialsError,

@@ -3,7 +3,7 @@
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,7 +43,26 @@ def faulty(upstream: str) -> Iterator[Faulty]:
     """Serve on loopback in front of `upstream`."""
     target = urlsplit(upstream).netloc
     front = Faulty("")
+    server = _Server(("127.0.0.1", 0), _handler(front, target))
+    front.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield front
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that goes away is what this is for."""
+
+
+def _handler(front: Faulty, target: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -65,43 +84,31 @@ def faulty(upstream: str) -> Iterator[Faulty]:
             if isinstance(fate, int):
                 self._answer(fate, [], b"<Error><Code>Trouble</Code><Message>canary-text</Message></Error>")
                 return
-            connection = http.client.HTTPConnection(target, timeout=30)
-            connection.request(self.command, self.path, body, dict(self.headers.items()))
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
+            status, headers, content = self._forward(body)
             if fate is Fault.LOSE_ANSWER:
                 self.close_connection = True
                 return
-            self._answer(answer.status, answer.getheaders(), content, cut=fate is Fault.CUT_ANSWER)
+            self._answer(status, headers, content, cut=fate is Fault.CUT_ANSWER)
+
+        def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            with closing(http.client.HTTPConnection(target, timeout=30)) as connection:
+                connection.request(self.command, self.path, body, dict(self.headers.items()))
+                answer = connection.getresponse()
+                return answer.status, answer.getheaders(), answer.read()
 
         def _answer(
             self, status: int, headers: list[tuple[str, str]], body: bytes, *, cut: bool = False
         ) -> None:
             self.send_response_only(status)
-            kept = [pair for pair in headers if pair[0].lower() not in {"connection", "transfer-encoding"}]
-            for name, value in kept:
-                self.send_header(name, value)
-            if "content-length" not in {name.lower() for name, _ in kept}:
-                self.send_header("Content-Length", str(len(body)))
+            length = {"content-length": str(len(body))}  # unless another is given: of what HEAD leaves out
+            given = {name.lower(): value for name, value in headers}
+            for name, value in (length | given).items():
+                if name not in {"connection", "transfer-encoding"}:
+                    self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if cut else body)
+            if self.command != "HEAD":
+                self.wfile.write(body[: len(body) // 2] if cut else body)
             self.wfile.flush()
             self.close_connection = self.close_connection or cut
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client that goes away is what this is for."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    front.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield front
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return Handler
