@@ -26,12 +26,15 @@ from .commands import (
     delete,
     demo,
     doctor,
+    forget,
+    gc,
     get,
     log,
     plan,
     restore,
     scale,
     show,
+    snapshots,
     verify,
 )
 from .exits import CODES, Failure, failure_of
@@ -49,6 +52,9 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("capture", capture.capture),
         ("restore", restore.restore),
         ("verify", verify.verify),
+        ("snapshots", snapshots.snapshots),
+        ("forget", forget.forget),
+        ("gc", gc.gc),
     ),
     "Operate": (("delete", delete.delete),),
     "House-keeping": (

@@ -93,6 +93,8 @@ did not exist is carried out once, too. What has a dot or a slash in it is a fil
 | variable | for |
 |---|---|
 | `KUBISNAP_STORE` | the event store, as `--store`; default: `store.sqlite` in the XDG data folder |
+| `KUBISNAP_ARCHIVES` | the archive store, as `--archives`; default: `snapshots` in the XDG data folder |
+| `AWS_*` | credentials, region and end point of an archive store on S3, as for every tool of AWS |
 | `KUBISNAP_ACTOR` | who acts, in the log; default: the user's name |
 | `DIGITALOCEAN_TOKEN` | DigitalOcean's API token (or `DIGITALOCEAN_ACCESS_TOKEN`) |
 | `DIGITALOCEAN_END_POINT` | another end point than DigitalOcean's own |

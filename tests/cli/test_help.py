@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = [name for commands in app._GROUPS.values() for name, _ in commands]
 ASKED_FOR = {
     "create", "plan", "apply", "get", "scale", "log", "show", "capture", "restore", "verify", "delete",
-    "doctor", "demo", "completion",
+    "doctor", "demo", "completion", "snapshots", "forget", "gc",
 }  # fmt: skip
 MANIFEST = """\
 name: web

@@ -319,8 +319,8 @@ def test_without_the_extra_the_command_that_installs_it_is_named(
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("kubisnap.archives.stores.s3_")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "boto3.exceptions", None)  # type: ignore[arg-type] - as if not installed
-    monkeypatch.setitem(sys.modules, "boto3", None)  # type: ignore[arg-type] - same
+    monkeypatch.setitem(sys.modules, "boto3.exceptions", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "boto3", None)
 
     with pytest.raises(ExtraMissing) as caught:
         list(moto_place.store.list())
