@@ -68,21 +68,29 @@ class Verdict:
     forget: tuple[SnapshotName, ...] = ()
 
 
-def judge(names: Iterable[SnapshotName], policy: Policy, now: int) -> Verdict:
-    """Decide for each cluster's log on its own. `now` is in microseconds since 1970."""
+def judge(
+    names: Iterable[SnapshotName], policy: Policy, now: int, *, forgotten: Iterable[SnapshotName] = ()
+) -> Verdict:
+    """Decide for each cluster's log on its own. `now` is in microseconds since 1970.
+
+    What was `forgotten` before is not decided on, and others may stand on it as long as it is there.
+    """
+    gone: dict[str, set[SnapshotName]] = defaultdict(set)
+    for name in forgotten:
+        gone[name.folder].add(name)
     logs: dict[str, set[SnapshotName]] = defaultdict(set)
     for name in names:
         logs[name.folder].add(name)
-    verdicts = [_judge_log(logs[folder], policy, now) for folder in sorted(logs)]
+    verdicts = [_judge_log(logs[folder], gone[folder], policy, now) for folder in sorted(logs)]
     return Verdict(
         tuple(kept for verdict in verdicts for kept in verdict.keep),
         tuple(name for verdict in verdicts for name in verdict.forget),
     )
 
 
-def _judge_log(names: set[SnapshotName], policy: Policy, now: int) -> Verdict:
+def _judge_log(names: set[SnapshotName], forgotten: set[SnapshotName], policy: Policy, now: int) -> Verdict:
     ordered = sorted(names, key=lambda name: (name.captured, name.position, str(name)), reverse=True)
-    whole = complete(ordered)
+    whole = complete(names | forgotten)
     reasons: dict[SnapshotName, list[str]] = {name: [] for name in ordered}
     warnings: dict[SnapshotName, list[str]] = {name: [] for name in ordered}
     for name in ordered:
@@ -92,10 +100,12 @@ def _judge_log(names: set[SnapshotName], policy: Policy, now: int) -> Verdict:
             warnings[name].append("what it stands on is not there: kept, and does not count")
     sound = [name for name in ordered if not warnings[name]]
     _apply(sound, policy, reasons)
-    _keep_last_full(sound, reasons)
     kept = [name for name in ordered if reasons[name] or warnings[name]]
     for name in needed(kept, ordered) - set(kept):
         reasons[name].append("a kept snapshot stands on it")
+    for full in newest_full(sound):
+        if not reasons[full]:
+            reasons[full].append("last full one")
     return Verdict(
         tuple(
             Kept(name, tuple(reasons[name]), tuple(warnings[name]))
@@ -125,12 +135,6 @@ def _apply(sound: list[SnapshotName], policy: Policy, reasons: dict[SnapshotName
                 reasons[name].append(rule if bucket != before else f"oldest {unit}")
                 left -= 1
             before = bucket
-
-
-def _keep_last_full(sound: list[SnapshotName], reasons: dict[SnapshotName, list[str]]) -> None:
-    for full in newest_full(sound):
-        if not reasons[full]:
-            reasons[full].append("last full one")
 
 
 def newest_full(names: Iterable[SnapshotName], now: int | None = None) -> set[SnapshotName]:

@@ -57,7 +57,13 @@ def forget(
     )
     store, context = archive_store(archives), wiring.context(session)
     now = context.now()
-    verdict = judge([item.name for item in of_cluster(trash.listing(store).snapshots, cluster)], policy, now)
+    items = of_cluster(trash.listing(store).items, cluster)
+    verdict = judge(
+        [item.name for item in items if item.forgotten is None],
+        policy,
+        now,
+        forgotten=[item.name for item in items if item.forgotten is not None],
+    )
     text = render.verdict_text(verdict, now, utc=session.utc)
     document = {"archives": store.url, "dry_run": dry_run, **render.verdict_document(verdict)}
     if dry_run:
