@@ -73,8 +73,8 @@ def write_probe(sink: BinaryIO) -> None:
     sink.write(PROBED)
 
 
-def checked(name: str) -> str:
+def checked(name: str, *, field: str = "name") -> str:
     """Return the name of something to write, read or delete. Raises `InvalidInput` on tricks with paths."""
     if len(name) > _LONGEST or not all(_PART.fullmatch(part) for part in name.split("/")):
-        raise InvalidInput("name", f"{name[:80]!r} cannot be the name of an archive in a store")
+        raise InvalidInput(field, f"{name[:80]!r} cannot be the name of an archive in a store")
     return name

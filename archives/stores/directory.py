@@ -46,7 +46,7 @@ class DirectoryStore:
         except FileExistsError:
             raise NameTaken(self.url, name) from None
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
         return result
 
     def open(self, name: str) -> BinaryIO:
@@ -59,7 +59,7 @@ class DirectoryStore:
         except FileNotFoundError:
             raise NotFound("snapshot", name, advice="kubisnap snapshots      lists what is there") from None
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise StoreFailed(self.url, f"{name} is not a file")
@@ -73,7 +73,7 @@ class DirectoryStore:
             if path.parent.is_dir():
                 flush_folder(path.parent)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
 
     def leftovers(self) -> Iterator[Leftover]:
         """Yield files that were being written when their process died, or still are."""
@@ -89,7 +89,7 @@ class DirectoryStore:
         try:
             (self._path(folder) if folder else self._folder).joinpath(last).unlink(missing_ok=True)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
 
     def check(self) -> None:
         """Write a probe, once, and see that it cannot be written again."""
@@ -135,9 +135,10 @@ class DirectoryStore:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise self._failed(error) from error
+                raise self.failed(error) from error
 
-    def _failed(self, error: OSError) -> StoreFailed:
+    def failed(self, error: OSError) -> StoreFailed:
+        """Return what the operating system says, as an error of ours."""
         kind = StoreDenied if error.errno in _DENIED else StoreFailed
         return kind(self.url, reason(error), errno.errorcode.get(error.errno or 0, ""))
 
@@ -154,7 +155,7 @@ class _File(io.FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise StoreFailed(self._store.url, reason(error)) from error
+            raise self._store.failed(error) from error
 
 
 def _hidden(name: str) -> bool:

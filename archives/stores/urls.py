@@ -52,7 +52,7 @@ def _bucket(bucket: str, prefix: str, field: str) -> ArchiveStore:
     if not _BUCKET.fullmatch(bucket):
         raise InvalidInput(field, f"{bucket!r} is not the name of a bucket", advice=_FORMS)
     if prefix:
-        checked(prefix)
+        checked(prefix, field=field)
     from .s3 import S3Store
 
     return S3Store(bucket, prefix)

@@ -38,7 +38,8 @@ def gc(
     text = render.sweep_text(plan, context.now(), utc=session.utc)
     if dry_run or not (plan.snapshots or plan.markers or plan.leftovers):
         document = {"archives": store.url, "dry_run": dry_run, **render.sweep_document(plan)}
-        session.result(text if dry_run else "nothing to remove", "Collection", document)
+        held = f", {len(plan.held_back)} held back" if plan.held_back else ""
+        session.result(text if dry_run else f"nothing to remove{held}", "Collection", document)
         return
     (session.show if session.interactive and not yes else session.tell)(f"{text}\n")
     confirm_change(session, "Remove for good?", yes=yes)

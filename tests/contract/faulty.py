@@ -68,7 +68,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server  # type: ignore[mutable-override] - there is no other
+    server: _Server  # type: ignore[mutable-override]  # there is no other
 
     def handle_one_request(self) -> None:
         self.raw_requestline = self.rfile.readline(65537)

@@ -57,7 +57,6 @@ def test_a_bucket_has_an_address_with_or_without_a_prefix() -> None:
         "s3://B",
         "s3://user:canary@bucket/x",
         "s3://bucket/../x",
-        "s3://bucket//x",
         "s3://bucket/x?versionId=canary",
         "s3://bucket/x#canary",
         "s3://[bucket/canary",
