@@ -27,7 +27,7 @@ def snapshots(
     from .. import wiring
     from ..archives_at import archive_store, of_cluster
     from ..render import archives as render
-    from ..render.style import counted
+    from ..render.style import counted, printable
 
     store = archive_store(archives)
     now = wiring.context(session).now()
@@ -44,7 +44,7 @@ def snapshots(
         {
             "archives": store.url,
             "snapshots": [render.snapshot_document(item) for item in items],
-            "others": [stored.name for stored in seen.strangers],
+            "others": [printable(stored.name) for stored in seen.strangers],
         },
     )
     if seen.strangers:

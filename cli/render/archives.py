@@ -112,4 +112,4 @@ def sweep_document(sweep: Sweep) -> dict[str, Any]:
 
 
 def _names(names: Iterable[object]) -> list[str]:
-    return [str(name) for name in names]
+    return [printable(str(name)) for name in names]
