@@ -123,6 +123,32 @@ def test_of_many_writers_of_one_name_one_wins(place: Place) -> None:
         assert [read(place.store, name)] == won
 
 
+def test_of_two_who_write_much_the_one_whose_archive_stays_is_told_so(place: Place) -> None:
+    """Moto and SeaweedFS look for the name first and put the parts together then: both may be told yes."""
+    won, barrier = list[bytes](), threading.Barrier(2)
+
+    def compete(content: bytes) -> None:
+        def write(sink: BinaryIO) -> None:
+            sink.write(content)
+            barrier.wait()
+
+        try:
+            place.store.put(NAME, write)
+        except NameTaken:
+            return
+        won.append(content)
+
+    threads = [threading.Thread(target=compete, args=(bytes([letter]) + LARGE,)) for letter in b"ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert read(place.store, NAME) in won
+    assert len(won) == 1 or place.kind != "folder"
+    assert list(place.store.leftovers()) == []
+
+
 def test_an_archive_is_read_at_any_place(place: Place) -> None:
     place.store.put(NAME, writing(LARGE))
     random, model = Random(7), io.BytesIO(LARGE)
