@@ -1,9 +1,7 @@
 """Archives as files: whole or not at all, never over another file, and errors that name the path."""
 
-import errno
 import io
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +11,7 @@ from .errors import ArchiveUnreadable, ArchiveUnwritable
 from .info import SnapshotInfo
 from .opening import Access
 from .reader import verify_snapshot
+from .whole import new_file, reason
 
 
 def save_snapshot(
@@ -30,27 +29,15 @@ def save_snapshot(
     except FileExistsError:
         raise _taken(path) from None
     except OSError as error:
-        problem = _reason(error) if path.parent.is_dir() else f"there is no folder {path.parent}"
+        problem = reason(error) if path.parent.is_dir() else f"there is no folder {path.parent}"
         raise ArchiveUnwritable(str(path), problem) from error
 
 
 def _save(path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access | None) -> SnapshotInfo:
-    descriptor, unfinished = tempfile.mkstemp(prefix=".unfinished-", suffix=".ksnap", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            info = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            compare(str(path), info, file, access)
-        _give_name(Path(unfinished), path)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
-    try:
-        _flush_folder(path.parent)
-    except OSError:
-        path.unlink()  # ours, and not certain to last: an error leaves nothing
-        raise
+    with new_file(path) as file:
+        info = write(file)
+        file.seek(0)
+        compare(str(path), info, file, access)
     return info
 
 
@@ -62,19 +49,6 @@ def compare(name: str, info: SnapshotInfo, file: BinaryIO, access: Access | None
         raise ArchiveUnwritable(name, f"it does not read back: {error.problem}") from error
     if (found.root, found.manifest, found.size) != (info.root, info.manifest, info.size):
         raise ArchiveUnwritable(name, "it reads back as something else")
-
-
-def _give_name(unfinished: Path, path: Path) -> None:
-    """Give the finished file its name, unless somebody took the name meanwhile."""
-    try:
-        # A second name rather than a new one: renaming replaces what is there without a word.
-        path.hardlink_to(unfinished)
-    except FileExistsError:
-        raise
-    except OSError:
-        # FAT and some network file systems know no hard links; what is left is to look once more.
-        _refuse_if_taken(path)
-        unfinished.rename(path)
 
 
 def _refuse_if_taken(path: Path) -> None:
@@ -90,25 +64,6 @@ def _taken(path: Path) -> InvalidInput:
     )
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make the new name survive a power cut."""
-    if os.name == "nt":
-        return  # Windows opens no folders, and needs no such thing
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that does not do this for folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    """Return what the system said, without the path: the error names it already."""
-    return error.strerror or str(error)
-
-
 class _File(io.FileIO):
     """A file whose reading fails with an error of ours: a network drive may go away half-way."""
 
@@ -117,7 +72,7 @@ class _File(io.FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise ArchiveUnreadable(str(self.name), _reason(error)) from error
+            raise ArchiveUnreadable(str(self.name), reason(error)) from error
 
 
 def open_snapshot(path: Path) -> BinaryIO:
@@ -131,4 +86,4 @@ def open_snapshot(path: Path) -> BinaryIO:
     except FileNotFoundError as error:
         raise NotFound("archive", str(path), advice="check the path") from error
     except OSError as error:
-        raise ArchiveUnreadable(str(path), _reason(error)) from error
+        raise ArchiveUnreadable(str(path), reason(error)) from error

@@ -29,6 +29,8 @@ from .commands import (
     diff,
     doctor,
     export,
+    forget,
+    gc,
     get,
     import_,
     inspect,
@@ -37,6 +39,7 @@ from .commands import (
     restore,
     scale,
     show,
+    snapshots,
     verify,
 )
 from .commands.keys import generate as keys_generate
@@ -61,6 +64,9 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("diff", diff.diff),
         ("export", export.export),
         ("import", import_.import_),
+        ("snapshots", snapshots.snapshots),
+        ("forget", forget.forget),
+        ("gc", gc.gc),
     ),
     "Operate": (("delete", delete.delete),),
     "House-keeping": (

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from kubisnap.cli.archives_at import archive_store
+
 if TYPE_CHECKING:
     from .conftest import Desk, Done
 
@@ -115,6 +117,21 @@ def _later(desk: "Desk", minutes: str, *, body: list[str]) -> None:
     desk.clock.sleep(60 * int(minutes))
 
 
+def _stored(desk: "Desk", *names: str, body: list[str]) -> None:
+    """Put snapshots of a hundred bytes into the default archive store."""
+    store = archive_store("")
+    for name in names:
+        store.put(name, lambda sink: sink.write(bytes(100)))
+    _aged(desk, "0", body=body)
+
+
+def _aged(desk: "Desk", days: str, *, body: list[str]) -> None:
+    """Make everything in the default archive store as old as that, by the desk's clock."""
+    then = desk.clock.now() - 86_400 * int(days)
+    for path in Path(archive_store("").url).rglob("*"):
+        os.utime(path, (then, then))
+
+
 def _remove(desk: "Desk", name: str, *, body: list[str]) -> None:
     (desk.home / name).unlink()
 
@@ -131,6 +148,8 @@ DIRECTIVES: dict[str, Callable[..., None]] = {
     "env": _env,
     "later": _later,
     "remove": _remove,
+    "stored": _stored,
+    "aged": _aged,
     "chmod": _chmod,
 }
 
