@@ -63,6 +63,8 @@ class Reader(Protocol):
 
     header: SnapshotHeader
     info: SnapshotInfo | None
+    opened: bool
+    """Whether contents are handed out: False for an encrypted archive that is verified without a key."""
 
     def contents(self) -> Iterator[Content]:
         """Yield what the archive holds, in its order."""
@@ -134,6 +136,7 @@ class ArchiveV2:
         self._source = source
         self._opener = Opener(source, start, access)
         self.header = self._opener.header
+        self.opened = self._opener.opened
         self.info: SnapshotInfo | None = None
         self._chain = start.hash
         self._sequence = 0

@@ -1,11 +1,14 @@
 """Snapshot archives in and out: the engine's captures to files, and verified events back."""
 
+import shutil
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from ..archives import (
     Access,
@@ -16,16 +19,21 @@ from ..archives import (
     SigningKey,
     SnapshotHeader,
     SnapshotInfo,
-    open_snapshot,
     save_snapshot,
     verify_snapshot,
     write_snapshot,
 )
 from ..archives.chains import Chain
+from ..archives.files import compare
+from ..archives.stores import ArchiveStore, SnapshotName
 from ..engine.errors import Refused, StoreUnusable
 from ..engine.journal.codec import Codec
 from ..engine.operations.snapshots import ArchivedCluster, Capture, Since, Written, unpack_events
-from .parents import finder
+from .sources import address_of, finder, open_at, opened
+
+_CHUNK: Final = 1024 * 1024
+_NAMED: Final = 32
+"""So many digits of a root stand in the name of a snapshot in a store."""
 
 
 class Archivist:
@@ -59,6 +67,29 @@ class Archivist:
         info = save_snapshot(path, lambda sink: self.write(sink, content, str(path)), keyless)
         return Written(digest=info.digest, size=info.size, file=path.name)
 
+    def to_store(self, content: Capture, store: ArchiveStore, now: int) -> Written:
+        """Write an archive into a store, under a name that tells what it is; `now` is when it was captured.
+
+        It is made and verified on this machine first: its name says its root, and nothing that does not
+        read back is ever there.
+        """
+        with tempfile.TemporaryFile(prefix="kubisnap-") as made:
+            info = self.write(made, content, store.url)
+            made.seek(0)
+            compare(store.url, info, made, Access(keyless=True))
+            made.seek(0)
+            parent = "" if info.header.parent is None else info.header.parent.root.hex()[:_NAMED]
+            name = SnapshotName(
+                content.cluster_name,
+                content.cluster_id[:8],
+                now,
+                content.position,
+                info.root.hex()[:_NAMED],
+                parent,
+            )
+            store.put(str(name), partial(shutil.copyfileobj, made, length=_CHUNK))
+        return Written(digest=info.digest, size=info.size, file=address_of(store, str(name)))
+
     def to_stdout(self, content: Capture) -> Written:
         """Write an archive to stdout in one pass."""
         info = self.write(sys.stdout.buffer, content, "stdout")
@@ -91,7 +122,7 @@ class Base(NamedTuple):
 
 def base_of(file: str, parents: Sequence[Path], access: Access | None = None) -> Base:
     """Read and verify a snapshot, and those that it goes on from, to make one that goes on from it."""
-    with open_snapshot(Path(file)) as source:
+    with open_at(file) as source:
         chain = Chain(source, name=file, find=finder(file, parents), access=access)
         newest = deque(chain.rows(), maxlen=1)
     if not newest:
@@ -103,16 +134,6 @@ def base_of(file: str, parents: Sequence[Path], access: Access | None = None) ->
 def name_of(file: str) -> str:
     """Return what errors call a file."""
     return "stdin" if file == "-" else file
-
-
-@contextmanager
-def opened(file: str) -> Iterator[tuple[BinaryIO, str]]:
-    """Open an archive, or stdin for ``-``; give the bytes and what to call them."""
-    if file == "-":
-        yield sys.stdin.buffer, name_of(file)
-        return
-    with open_snapshot(Path(file)) as source:
-        yield source, file
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from ..engine.errors import CorruptArchive, InvalidInput, Salvaged
 from ..engine.journal.codec import StoredRow
 from ..engine.journal.lines import to_line
 from ..engine.journal.log import Journal
-from .archiving import chained, opened
+from .archiving import chained
+from .sources import opened
 
 
 class Events(NamedTuple):

@@ -11,8 +11,7 @@ from ..engine.journal.codec import StoredRow
 from ..engine.journal.lines import MAX_LINE_BYTES, NotALine, from_line
 from ..engine.journal.whole import WholeLog
 from ..engine.operations.importing import checked_log
-from .archiving import opened
-from .parents import finder
+from .sources import finder, opened
 
 
 def read_log(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> WholeLog:

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from ..archives import Access, SnapshotFile, SnapshotInfo, open_snapshot
+from ..archives import Access, SnapshotFile, SnapshotInfo
 from ..archives.format import HASH_BYTES, MAJOR, RECORD_BYTES, Kind
 from ..archives.source import Source, read_start
 from .archiving import check_file
+from .sources import open_at
 
 
 class Inspected(NamedTuple):
@@ -30,14 +30,14 @@ def can_jump(file: str) -> bool:
     """Tell whether parts of an archive can be read: stdin, and format 1, are read from start to end."""
     if file == "-":
         return False
-    with open_snapshot(Path(file)) as source:
+    with open_at(file) as source:
         return read_start(Source(source, file)).major >= MAJOR
 
 
 @contextmanager
 def parts_of(file: str, access: Access | None = None) -> Iterator[SnapshotFile]:
     """Open an archive that `can_jump` at its end."""
-    with open_snapshot(Path(file)) as source:
+    with open_at(file) as source:
         yield SnapshotFile(source, name=file, access=access)
 
 

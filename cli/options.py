@@ -109,7 +109,12 @@ AnyCluster = Annotated[
     ),
 ]
 Snapshot = Annotated[
-    str, typer.Argument(metavar="FILE", help="A snapshot archive; - is stdin.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SNAPSHOT",
+        help="A file, - for stdin, s3://BUCKET/NAME, or snap:DIGEST or snap:latest of the archive store.",
+        show_default=False,
+    ),
 ]
 Parents = Annotated[
     list[Path] | None,

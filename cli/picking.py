@@ -11,8 +11,8 @@ from ..archives.reader import Block, Content
 from ..engine.domain.events import Recorded
 from ..engine.errors import InvalidInput, NotFound
 from ..engine.journal.codec import Codec, StoredRow
-from .archiving import opened
 from .inspecting import can_jump, parts_of
+from .sources import opened
 
 _T = TypeVar("_T")
 

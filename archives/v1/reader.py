@@ -70,6 +70,7 @@ class ArchiveV1:
         self._frames = frames.Decompressor()
         self._events = 0
         self._blocks = 0
+        self.opened = True
         self.info: SnapshotInfo | None = None
         self.header = snapshots.SnapshotHeader(
             cluster_id=self._header.cluster_id,

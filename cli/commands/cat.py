@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
@@ -24,6 +25,10 @@ def cat(
         ),
     ] = "",
     list_: Annotated[bool, typer.Option("--list", help="List the blobs.")] = False,
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
 ) -> None:
     """Print one thing out of a snapshot file.
 
@@ -36,10 +41,12 @@ def cat(
     """
     from ...engine.errors import InvalidInput
     from ..picking import events_wanted
+    from ..sources import locate
 
-    access: Access | None = None
+    access = opening.access_of(session, identity, trusted, signed=signed)
     if list_ == bool(what):
         raise InvalidInput("WHAT", "an event, a blob, or --list", advice=f"kubisnap cat {file} --list")
+    file = locate(file, archives)
     if list_:
         _list(session, file, access)
     elif events := events_wanted(what):

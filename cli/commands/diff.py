@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...archives import Access
+    pass
 
 _OLDER = typer.Argument(metavar="FILE", help="A snapshot archive; - is stdin.", show_default=False)
 _NEWER = typer.Argument(metavar="FILE", help="The one to compare with it.", show_default=False)
@@ -22,6 +23,10 @@ def diff(
     parents: options.Parents = None,
     stat: Annotated[bool, typer.Option("--stat", help="How many differences, part by part.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 5 when they differ.")] = False,
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
 ) -> None:
     """Show what differs between two snapshots.
 
@@ -35,8 +40,10 @@ def diff(
     from .. import exits
     from ..differing import compare_files
     from ..render import archives as render
+    from ..sources import locate
 
-    access: Access | None = None
+    access = opening.access_of(session, identity, trusted, signed=signed)
+    before, after = locate(before, archives), locate(after, archives)
     found = compare_files(before, after, parents or [], access)
     color = session.colored(sys.stdout)
     text = render.stat_text(found) if stat else render.differences_text(found, color=color)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...archives import Access
     from ..exporting import Events
 
 
@@ -43,6 +43,10 @@ def export(
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Of a damaged archive: what stands before the damage.")
     ] = False,
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
 ) -> None:
     """Write a cluster's events as lines of JSON.
 
@@ -58,8 +62,10 @@ def export(
     """
     from ...engine.errors import InvalidInput
     from .. import exporting, wiring
+    from ..sources import locate
 
-    access: Access | None = None
+    source = locate(source, archives)
+    access = opening.access_of(session, identity, trusted, signed=signed)
     del form  # there is one
     archive = exporting.is_file(source)
     if out == "-" and session.json:

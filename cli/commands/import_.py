@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...archives import Access
     from ...engine.journal.whole import WholeLog
     from ...engine.operations.importing import TakenIn
 
@@ -25,6 +25,10 @@ def import_(
     ],
     parents: options.Parents = None,
     message: options.Message = "",
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
 ) -> None:
     """Take a cluster's whole history into this store.
 
@@ -39,8 +43,10 @@ def import_(
     from ...engine.operations.importing import refuse_if_running, take_in
     from .. import wiring
     from ..importing import read_log
+    from ..sources import locate
 
-    access: Access | None = None
+    access = opening.access_of(session, identity, trusted, signed=signed)
+    file = locate(file, archives)
     log = read_log(file, parents or [], access=access)
     context = wiring.context(session, message=message)
     refuse_if_running(log, context)  # before there is a store

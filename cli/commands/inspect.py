@@ -2,14 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...archives import Access
+    pass
 
 
-def inspect(session: Session, file: options.Snapshot) -> None:
+def inspect(
+    session: Session,
+    file: options.Snapshot,
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
+) -> None:
     """Show what is in a snapshot file, without reading all of it.
 
     Reads its beginning and its end, and verifies these only; of an encrypted one without a key what
@@ -22,8 +30,10 @@ def inspect(session: Session, file: options.Snapshot) -> None:
     from ..archiving import name_of
     from ..inspecting import inspect_file
     from ..render import archives as render
+    from ..sources import locate
 
-    access: Access | None = None
+    access = opening.access_of(session, identity, trusted, signed=signed)
+    file = locate(file, archives)
     found = inspect_file(file, access)
     records = None if found.records is None else dict(found.records)
     session.result(

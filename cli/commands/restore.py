@@ -38,6 +38,7 @@ def restore(
     step_timeout: options.StepTimeout = "",
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
+    archives: options.Archives = "",
 ) -> None:
     """Recreate a cluster from a snapshot file.
 
@@ -52,10 +53,12 @@ def restore(
     from ...engine.operations.snapshots import prepare_restore
     from .. import changes, wiring
     from ..archiving import from_file
+    from ..sources import locate
 
     secret_files.refuse_if_there(secrets_out)
     given = secret_files.read_secrets(secrets)
     opening = access.access_of(session, identity, trusted, signed=signed)
+    file = locate(file, archives)
     unpacked = from_file(file, parents or [], access=opening)
     archived = unpacked.cluster
     complete = (

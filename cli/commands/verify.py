@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import access as opening
 from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    from ...archives import Access
+    pass
 
 
 def verify(
@@ -19,6 +20,10 @@ def verify(
         str,
         typer.Option("--read-data", metavar="SHARE", help="Check a random sample only: 10%."),
     ] = "100%",
+    identity: opening.Identity = None,
+    trusted: opening.Trusted = None,
+    signed: opening.Signed = False,
+    archives: options.Archives = "",
 ) -> None:
     """Check every byte of a snapshot file.
 
@@ -32,9 +37,11 @@ def verify(
       kubisnap verify web.ksnap --read-data 10% -o json
     """
     from ..render import archives as render
+    from ..sources import locate
     from ..verifying import Verified, share_of, verify_file, verify_sample
 
-    access: Access | None = None
+    access = opening.access_of(session, identity, trusted, signed=signed, keyless=identity is None)
+    file = locate(file, archives)
     share = share_of(read_data, file)
     found = verify_sample(file, share, access) if share < 1 else verify_file(file, parents or [], access)
     if isinstance(found, Verified):
