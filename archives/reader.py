@@ -135,10 +135,8 @@ class ArchiveV2:
         while True:
             offset = self._source.offset
             header, head, body = self._record(offset)
-            if header.kind == Kind.INDEX or header.kind not in Kind.__members__.values():
-                break
             if header.kind not in CONTENT:
-                raise self._source.corrupt("the archive has no index", offset)
+                break
             try:
                 yield from self._content(header, head, body, offset)
             except Malformed as error:
@@ -242,8 +240,9 @@ class ArchiveV2:
             manifest = decode_manifest(body)
         except Malformed as error:
             raise self._source.corrupt(str(error), offset) from error
-        first, last = self._times or (manifest.first_time, manifest.last_time)
         unread = not self._opener.opened
+        unknown = (manifest.first_time, manifest.last_time) if unread else (0, 0)
+        first, last = self._times or unknown
         counted = Manifest(
             events=self._events,
             blobs=self._blobs,
