@@ -23,10 +23,14 @@ BLOCK_BYTES: Final = 1024 * 1024
 """Where a block is closed: by number, or before the rows' bytes pass this. Part of the format, as the
 root is over blocks: the same log gives the same root."""
 MAX_TAG: Final = 100
+MAX_NUMBER: Final = 1 << 62
+"""Of a schema, an operation, a cause: so that differences fit, whichever two stand side by side."""
+_SURELY_SMALL: Final = MAX_EVENT_BYTES - 64
+"""A block of fewer bytes holds no event that is too large: a row's numbers are longer by at most these."""
 
 _T = TypeVar("_T")
 
-_Int = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+_Int = Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 _Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
@@ -102,9 +106,11 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     kinds = _table(tags)
     for tag in kinds:
         _check_tag(tag)
-    together = b"".join(states)
-    found = _decoded(states, together, first)
+    if max(map(len, states)) > MAX_EVENT_BYTES:
+        raise Malformed("an event is larger than any may be")
+    found = _decoded(states, b"".join(states), first)
     schemas, times, actors, operations, causes, reasons, payloads = zip(*found, strict=True)
+    _check_range(times, schemas, operations, causes)
     grouped: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
     for tag, payload in zip(tags, payloads, strict=True):
         grouped[tag].append(payload)
@@ -122,8 +128,6 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
         why=tuple(map(whys.__getitem__, reasons)),
         payloads=tuple(b"".join(grouped[tag]) for tag in kinds),
     )
-    if min(times) < 0 or max(times) > MAX_TIME:
-        raise Malformed("an event has a time outside the years 1970 to 9999")
     raw = _TIMES.pack(times[0], times[-1]) + encode(columns)
     return Packed(raw, len(rows), times[0], times[-1])
 
@@ -140,7 +144,7 @@ def _decoded(states: Sequence[bytes], together: bytes, first: int) -> list[_Row]
     """Return the envelopes of rows, every one in exactly the form in which it would be written again."""
     try:
         found = _ROWS.decode(array(len(states), together))
-        if len(found) == len(states) and encode(found)[-len(together) :] == together:
+        if list(map(encode, found)) == list(states):
             return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         pass
@@ -187,9 +191,9 @@ class EventBlock:
         _check_numbers(found.why, found.reasons)
         for tag in found.tags:
             _check_tag(tag)
-        times = tuple(accumulate(found.times))
-        if min(times) < 0 or max(times) > MAX_TIME:
-            raise Malformed("an event has a time outside the years 1970 to 9999")
+        _, times, _, operations, causes, _ = self._scalars(found)
+        times = tuple(times)
+        _check_range(times, found.schemas, tuple(operations), tuple(causes))
         if (times[0], times[-1]) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
         return found
@@ -203,11 +207,17 @@ class EventBlock:
             raise Malformed("an event has a time outside the years 1970 to 9999")
         return first, last
 
+    def check(self) -> None:
+        """Raise Malformed unless the rows can be had."""
+        if len(self._raw) > _SURELY_SMALL:
+            self.rows()
+        else:
+            _divided(self.columns())
+
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
         found = self.columns()
-        counts = Counter(found.kinds)
-        payloads = _in_order(found, [_raws(data, counts[kind]) for kind, data in enumerate(found.payloads)])
+        payloads = _in_order(found, _divided(found))
         tags = map(found.tags.__getitem__, found.kinds)
         envelopes = zip(*self._scalars(found), payloads, strict=True)
         rows = [
@@ -225,6 +235,8 @@ class EventBlock:
 
         Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
         """
+        if len(self._raw) > _SURELY_SMALL:
+            self.rows()
         found = self.columns()
         schemas = _by_kind(found, found.schemas)
         decoded = [
@@ -268,9 +280,24 @@ def _in_order(found: Columns, grouped: Sequence[Sequence[_T]]) -> Iterator[_T]:
 
 
 def _check_numbers(numbers: tuple[int, ...], table: Sequence[object]) -> None:
-    """Raise unless the numbers use the table in order, whole, and nothing beyond it."""
-    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))):
+    """Raise unless the numbers use the table in order, whole, nothing beyond it, and nothing is in it twice."""
+    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))) or len(set(table)) != len(table):
         raise Malformed("a table of a block of events is not in the order of its use")
+
+
+def _check_range(
+    times: tuple[int, ...], schemas: tuple[int, ...], operations: tuple[int, ...], causes: tuple[int, ...]
+) -> None:
+    if min(times) < 0 or max(times) > MAX_TIME:
+        raise Malformed("an event has a time outside the years 1970 to 9999")
+    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (schemas, operations, causes)):
+        raise Malformed("an event has a schema, an operation or a cause that is no number of any")
+
+
+def _divided(found: Columns) -> list[list[msgspec.Raw]]:
+    """Return the payloads of each kind, one by one."""
+    counts = Counter(found.kinds)
+    return [_raws(data, counts[kind]) for kind, data in enumerate(found.payloads)]
 
 
 def _raws(data: bytes, count: int) -> list[msgspec.Raw]:

@@ -44,6 +44,10 @@ class Block(Protocol):
     count: int
     first: int
 
+    def check(self) -> None:
+        """Raise `CorruptArchive` unless `rows` would return."""
+        ...
+
     def rows(self) -> list[StoredRow]:
         """Return them as the journal keeps them. Raises `CorruptArchive`."""
         ...
@@ -84,28 +88,39 @@ def open_reader(source: BinaryIO, *, name: str, access: Access | None = None) ->
 
 
 class NamedBlock:
-    """A block whose errors name the file and the place."""
+    """A block whose errors name the file, the place, and the events before it, from `start` on."""
 
-    def __init__(self, block: EventBlock, source: Source, offset: int) -> None:
+    def __init__(self, block: EventBlock, name: str, offset: int, start: int) -> None:
         self._block = block
-        self._source = source
+        self._name = name
         self._offset = offset
+        self._start = start
         self.count = block.count
         self.first = block.first
+
+    def check(self) -> None:
+        """Raise unless `rows` would return."""
+        try:
+            self._block.check()
+        except Malformed as error:
+            raise self._corrupt(error) from error
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
         try:
             return self._block.rows()
         except Malformed as error:
-            raise self._source.corrupt(str(error), self._offset) from error
+            raise self._corrupt(error) from error
 
     def events(self, codec: Codec, stream: str) -> list[Recorded]:
         """Return the events in today's schemas."""
         try:
             return self._block.events(codec, stream)
         except Malformed as error:
-            raise self._source.corrupt(str(error), self._offset) from error
+            raise self._corrupt(error) from error
+
+    def _corrupt(self, error: Malformed) -> CorruptArchive:
+        return CorruptArchive(self._name, str(error), self._offset, (self._start, self.first - 1))
 
 
 class ArchiveV2:
@@ -175,7 +190,7 @@ class ArchiveV2:
             times = block.times()
             self._times = [*(self._times or times)[:1], times[1]]
             self._index.add(header, merkle.leaf(header.kind, raw), time=times[0])
-            yield NamedBlock(block, self._source, offset)
+            yield NamedBlock(block, self._source.name, offset, self.header.first)
         elif header.kind == Kind.BLOBS:
             pack = contents.decode_pack(raw, header.items)
             digests = [blob.digest for blob in pack]
@@ -309,8 +324,9 @@ def verify_snapshot(source: BinaryIO, *, name: str, access: Access | None = None
     With `Access.keyless` an encrypted archive is verified as far as that goes: see `SnapshotInfo.opened`.
     """
     reader = open_reader(source, name=name, access=access)
-    for _ in reader.contents():
-        pass
+    for item in reader.contents():
+        if not isinstance(item, contents.Blob | contents.Secret):
+            item.check()
     return summary(reader)
 
 

@@ -161,7 +161,7 @@ class SnapshotFile:
             raw = self._raw(entry)
             self._compare(entry, merkle.leaf(entry.kind, raw))
             block = EventBlock(raw, entry.items, position)
-            yield NamedBlock(block, Source(self._source, self.name), entry.offset)
+            yield NamedBlock(block, self.name, entry.offset, position)
 
     def blob(self, digest: bytes) -> contents.Blob | None:
         """Return the blob whose digest starts with `digest` (8 bytes up), or None."""

@@ -64,8 +64,10 @@ def row(
 
 def row_of(version: int, size: int) -> StoredRow:
     """An event whose stored form has `size` bytes."""
-    bare = len(row(version, data=msgspec.msgpack.encode(bytes(70_000))).state) - 70_000
-    found = row(version, data=msgspec.msgpack.encode(bytes(size - bare)))
+    bare = len(row(version, data=b"").state)
+    found = row(version, data=b"\xc5" + (min(size - bare - 3, 60_000)).to_bytes(2) + bytes(size - bare - 3))
+    if size - bare > 60_000:
+        found = row(version, data=b"\xc6" + (size - bare - 5).to_bytes(4) + bytes(size - bare - 5))
     assert len(found.state) == size
     return found
 
@@ -159,16 +161,16 @@ class Form(NamedTuple):
 def forms() -> dict[str, Form]:
     """A small archive in each form."""
     whole = made(log(2))
-    private = made(
-        log(2), blobs=BLOBS[:1], secrets=SECRETS[:1], recipients=RECIPIENTS, sign_with=[SIGNER]
-    )
+    private = made(log(2), blobs=BLOBS[:1], secrets=SECRETS[:1], recipients=RECIPIENTS, sign_with=[SIGNER])
     grown = made(log(2, 3), parent=whole.parent, blobs=BLOBS)
     trusted = (SIGNER.public,)
     return {
         "plain": Form(whole, Access()),
         "signed": Form(made(log(2), sign_with=[SIGNER]), Access(trusted=trusted, signed=True)),
         "encrypted": Form(private, Access(IDENTITIES, trusted, encrypted=True, signed=True)),
-        "keyless": Form(private, Access(None, trusted, encrypted=True, signed=True, keyless=True), opened=False),
+        "keyless": Form(
+            private, Access(None, trusted, encrypted=True, signed=True, keyless=True), opened=False
+        ),
         "incremental": Form(grown, Access()),
     }
 
