@@ -280,7 +280,7 @@ def _in_order(found: Columns, grouped: Sequence[Sequence[_T]]) -> Iterator[_T]:
 
 
 def _check_numbers(numbers: tuple[int, ...], table: Sequence[object]) -> None:
-    """Raise unless the numbers use the table in order, whole, nothing beyond it, and nothing is in it twice."""
+    """Raise unless the numbers use the table in order, whole, and nothing beyond it; it has nothing twice."""
     if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))) or len(set(table)) != len(table):
         raise Malformed("a table of a block of events is not in the order of its use")
 

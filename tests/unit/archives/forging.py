@@ -44,7 +44,11 @@ class Forge:
     """Writes an archive, and counts as the writer does; what is `changed` is changed before any hash."""
 
     def __init__(
-        self, header: SnapshotHeader | bytes, *, version: tuple[int, int] = (2, 0), keys: RecordKeys | None = None
+        self,
+        header: SnapshotHeader | bytes,
+        *,
+        version: tuple[int, int] = (2, 0),
+        keys: RecordKeys | None = None,
     ) -> None:
         body = header if isinstance(header, bytes) else encode(header)
         start = struct.pack("<8sHHI", MAGIC, *version, len(body)) + body
@@ -80,7 +84,15 @@ class Forge:
         return head
 
     def content(
-        self, kind: int, raw: bytes, items: int, *, leaf: bytes | None = None, time: int = 0, prefixes: bytes = b"", **changed: Any
+        self,
+        kind: int,
+        raw: bytes,
+        items: int,
+        *,
+        leaf: bytes | None = None,
+        time: int = 0,
+        prefixes: bytes = b"",
+        **changed: Any,
     ) -> Self:
         """A record that counts, and stands in the index."""
         header = RecordHeader.parse(self.record(kind, raw, items, **changed))
@@ -119,7 +131,15 @@ class Forge:
     def manifest(self) -> Manifest:
         """What was counted."""
         first, last = self.times or (0, 0)
-        return Manifest(**self.counts, first_time=first, last_time=last)
+        return Manifest(
+            events=self.counts["events"],
+            blobs=self.counts["blobs"],
+            blob_bytes=self.counts["blob_bytes"],
+            secrets=self.counts["secrets"],
+            raw=self.counts["raw"],
+            first_time=first,
+            last_time=last,
+        )
 
     def close(
         self,

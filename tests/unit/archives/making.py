@@ -20,7 +20,7 @@ from kubisnap.archives import (
     SnapshotFile,
     SnapshotHeader,
     SnapshotInfo,
-    opening,
+    sealing,
     read_snapshot,
     verify_snapshot,
     write_snapshot,
@@ -197,7 +197,7 @@ def sought(data: bytes, access: Access) -> SnapshotFile:
     return file
 
 
-_unseal = opening.unseal
+_unseal = sealing.unseal
 
 
 @cache

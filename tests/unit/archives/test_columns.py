@@ -1,7 +1,7 @@
 """Blocks of events in columns: rows come back byte for byte, or are refused on both sides."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -42,13 +42,13 @@ def test_events_are_those_that_the_codec_reads_from_the_rows() -> None:
 
 
 class Grown(ev.Event, frozen=True, kw_only=True, tag="Grown"):
-    SCHEMA = 3
-    FAMILY = "fact"
+    SCHEMA: ClassVar[int] = 3
+    FAMILY: ClassVar[ev.Family] = "fact"
     size: int
 
 
 class Steady(ev.Event, frozen=True, kw_only=True, tag="Steady"):
-    FAMILY = "fact"
+    FAMILY: ClassVar[ev.Family] = "fact"
     name: str = ""
 
 
@@ -163,11 +163,13 @@ def test_a_kind_of_event_that_no_screen_can_show_is_refused(tag: str) -> None:
 @pytest.mark.parametrize("field", ["schema", "operation", "cause"])
 def test_numbers_have_a_range_that_is_kept_by_whoever_writes(field: str) -> None:
     good: dict[str, Any] = {field: MAX_NUMBER}
-    rows = [row(1, **good), row(2, **{field: 0}), row(3, **good)]
+    least: dict[str, Any] = {field: 0}
+    rows = [row(1, **good), row(2, **least), row(3, **good)]
     assert block_of(rows).rows() == rows
     for bad in (-1, MAX_NUMBER + 1, 2**63, 2**64 - 1):
+        wrong: dict[str, Any] = {field: bad}
         with pytest.raises(Malformed, match="a schema, an operation or a cause"):
-            pack([row(1), row(2, **{field: bad})], 1)
+            pack([row(1), row(2, **wrong)], 1)
 
 
 def test_times_are_those_of_the_years_1970_to_9999() -> None:
@@ -296,7 +298,7 @@ def test_payloads_that_are_not_what_the_columns_say_are_refused(
 ) -> None:
     block = forged(log(5), lambda found: found.update(payloads=payloads(found["payloads"])))
     for look in (block.check, block.rows):
-        with pytest.raises(Malformed, match="the payloads of a block|differ in length"):
+        with pytest.raises(Malformed, match=r"the payloads of a block|differ in length"):
             look()
     with pytest.raises((Malformed, MalformedEvent)):
         block.events(Codec(), CLUSTER)
