@@ -129,10 +129,10 @@ def encode_secret(secret: Secret, nonce: bytes) -> bytes:
 def decode_secret(raw: bytes) -> Secret:
     """Return a secret."""
     found = canonical(_SECRETS, raw, "a secret")
-    check_label(found.label)
-    if any(found.padding) or len(found.data) > MAX_SECRET_BYTES:
+    secret = Secret(found.label, found.data)
+    if encode_secret(secret, found.nonce) != raw:
         raise Malformed("a secret is not padded as the format says")
-    return Secret(found.label, found.data)
+    return secret
 
 
 def _padded(length: int) -> int:

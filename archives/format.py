@@ -202,6 +202,8 @@ class RecordHeader(NamedTuple):
             )
         if self.flags != expected:
             raise Malformed(f"a record is none of those of format {VERSION}")
+        if kind is Kind.SECRET and not encrypted:
+            raise Malformed("a secret is not encrypted")
         extra = TAG_BYTES if expected & _ENCRYPTED else 0
         if not expected & _COMPRESSED and self.stored != self.raw + extra:
             raise Malformed("a record contradicts itself about its length")
@@ -219,6 +221,8 @@ encode = _ENCODER.encode
 def encode_header(header: SnapshotHeader) -> bytes:
     """Return the header's bytes. Raises Malformed where a reader would refuse them."""
     data = encoded(header, "the header")
+    if len(data) > MAX_HEADER_BYTES:
+        raise Malformed("the header, with the keys of those who can read, is larger than any may be")
     decode_header(data)
     return data
 

@@ -230,10 +230,10 @@ def rechained(start: bytes, records: Iterable[Record], *, numbered: bool = True)
         offsets.setdefault(record.kind, len(data))
         body = record.body
         if record.kind == Kind.FOOTER:
-            lines = body.decode().split("\n")
-            lines = [f"chain {chain.hex()}" if line.startswith("chain ") else line for line in lines]
-            body = "\n".join(lines).encode()
+            said = b"chain " + chain.hex().encode()
+            body = b"\n".join(said if line.startswith(b"chain ") else line for line in body.split(b"\n"))
         _, kind, flags, klass, sequence, _, raw, items = struct.unpack_from("<4sBBHQIII", record.head)
+        raw = len(body) if kind == Kind.FOOTER else raw
         head = head_of(kind, flags, number if numbered else sequence, len(body), raw, items, klass=klass)
         chain = hashlib.sha256(chain + head + body).digest()
         data += head + body + chain
