@@ -157,16 +157,23 @@ class SnapshotFile:
             index.agree(self.manifest, self.header)
         except Malformed as error:
             raise self._corrupt(str(error), offset) from error
-        # Between contents and index there may be records that this version passes over.
-        others = records[0].header.sequence - len(index.entries)
-        if others < 0 or index.end > offset or (others == 0) != (index.end == offset):
-            raise self._corrupt("the index does not agree with the records", offset)
+        self._pass_over(index.end, len(index.entries), records[0])
         parent = None if self.header.parent is None else self.header.parent.root
         start = merkle.start_leaf(self.header.cluster_id, self.header.first, parent)
         leaves = [entry.leaf for entry in index.entries]
         if merkle.root([start, *leaves, merkle.leaf(Kind.MANIFEST, records[-2].body)]) != root:
             raise self._corrupt("the contents are not those that the footer names", offset)
         return index
+
+    def _pass_over(self, offset: int, number: int, first: _Record) -> None:
+        """Raise unless all between contents and index are records that this version may pass over."""
+        while offset < first.offset:
+            header = self._record(offset, self._at(offset - HASH_BYTES, HASH_BYTES))[0].header
+            if header.kind in Kind.__members__.values() or header.sequence != number:
+                break
+            offset, number = offset + RECORD_BYTES + header.stored + HASH_BYTES, number + 1
+        if (offset, number) != (first.offset, first.header.sequence):
+            raise self._corrupt("the index does not agree with the records", first.offset)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────
 
