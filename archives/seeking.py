@@ -167,11 +167,13 @@ class SnapshotFile:
 
     def _pass_over(self, offset: int, number: int, first: _Record) -> None:
         """Raise unless all between contents and index are records that this version may pass over."""
+        rank = Kind.SECRET + 1
         while offset < first.offset:
             header = self._record(offset, self._at(offset - HASH_BYTES, HASH_BYTES))[0].header
-            if header.kind in Kind.__members__.values() or header.sequence != number:
+            if not rank <= header.kind < Kind.INDEX or header.sequence != number:
                 break
-            offset, number = offset + RECORD_BYTES + header.stored + HASH_BYTES, number + 1
+            offset += RECORD_BYTES + header.stored + HASH_BYTES
+            number, rank = number + 1, header.kind
         if (offset, number) != (first.offset, first.header.sequence):
             raise self._corrupt("the index does not agree with the records", first.offset)
 

@@ -1,0 +1,537 @@
+"""Forgeries: every hash is right, and the contents are not. What is claimed is bounded and checked."""
+
+import io
+import resource
+import struct
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+
+from kubisnap.archives import Access, Blob, columns, frames
+from kubisnap.archives import blobs as contents
+from kubisnap.archives import format as layout
+from kubisnap.archives.format import Kind, encode
+from kubisnap.engine.errors import ArchiveError, CorruptArchive, UnsupportedArchive
+from tests.unit.archives.forging import Forge
+from tests.unit.archives.making import (
+    BLOBS,
+    IDENTITIES,
+    RECIPIENTS,
+    SECRETS,
+    header_of,
+    log,
+    made,
+    read,
+    remembering,
+    sought,
+    verified,
+)
+
+MIB = 1024 * 1024
+ROWS = log(4)
+HEADER = header_of(ROWS)
+RAW = columns.pack(ROWS, 1).raw
+
+
+def refused(data: bytes, problem: str, error: type[ArchiveError] = CorruptArchive) -> None:
+    for look in (verified, read, sought):
+        with pytest.raises(error, match=problem) as caught:
+            look(data, Access())
+        assert caught.value.name == "x.ksnap"  # type: ignore[attr-defined]
+        assert str(caught.value).isprintable()
+
+
+def forge(header: Any = HEADER, **changed: Any) -> Forge:
+    return Forge(header, **changed)
+
+
+# ── the header ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"format": "kubisnap-other"},
+        {"format": None},
+        {"cluster_id": "../../../../../../../../etc/init"},
+        {"cluster_id": "0" * 31},
+        {"cluster_id": b"0" * 32},
+        {"cluster_name": "\x1b]0;owned\a"},
+        {"cluster_name": "right\u202eleft"},
+        {"cluster_name": ""},
+        {"cluster_name": "x" * 64},
+        {"cluster_name": None},
+        {"tool": "x" * 64},
+        {"tool": "a\nb"},
+        {"first": 0},
+        {"first": 2},
+        {"first": -1},
+        {"position": 0},
+        {"position": True},
+        {"position": 4.0},
+        {"position": layout.MAX_EVENTS + 1},
+        {"position": 2**64 - 1},
+        {"parent": []},
+        {"parent": [bytes(32)]},
+        {"parent": [bytes(32), 1]},
+        {"parent": [bytes(31), 1], "first": 2},
+        {"parent": [bytes(32), 0]},
+        {"parent": [bytes(32), 1, 1], "first": 2},
+        {"parent": [bytes(32), layout.MAX_EVENTS], "first": 5},
+        {"must": None},
+        {"must": [1]},
+        {"sealed": []},
+        {"sealed": ["rot13", bytes(32), bytes(32), [b"x"]]},
+        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), []]},
+        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [b"x"] * 33]},
+        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(31), bytes(32), [b"x"]]},
+        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [bytes(4097)]]},
+        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [b""]]},
+        {"surprise": 1},
+    ],
+)
+def test_a_header_with_a_wrong_value_is_refused(changed: dict[str, Any]) -> None:
+    refused(forge(encode(msgspec.to_builtins(HEADER) | changed)).data, "the header")
+
+
+def test_slots_that_are_no_age_files_are_refused_before_anything_is_computed() -> None:
+    sealed = made(log(1), recipients=RECIPIENTS).info.header.sealed
+    assert sealed is not None
+    good = sealed.slots[0]
+    for slot in (
+        b"x",
+        good[:-1],
+        good + b"x",
+        good.replace(b"X25519", b"\xff25519"),
+        b"age-encryption.org/v1\n",
+    ):
+        header = msgspec.structs.replace(HEADER, sealed=msgspec.structs.replace(sealed, slots=(slot,)))
+        for look in (verified, sought):
+            with pytest.raises(CorruptArchive):
+                look(forge(header).data, Access(IDENTITIES))
+
+
+def test_a_header_in_any_other_encoding_is_refused() -> None:
+    fields = msgspec.to_builtins(HEADER)
+    good = encode(HEADER)
+    assert good[0] == 0x89
+    others = [
+        encode(dict(reversed(fields.items()))),
+        encode({key: value for key, value in fields.items() if key != "tool"}),
+        good.replace(b"\xa8position\x04", b"\xa8position\xcc\x04"),
+        b"\x8a" + good[1:] + b"\xa4tool" + encode("kubisnap 2"),
+        good + b"\xc0",
+        b"\xde\x00\x09" + good[1:],
+        good.replace(b"\xa3web", b"\xd9\x03web"),
+        good.replace(b"\xa3web", b"\xa3w\xffb"),
+        good.replace(b"\xa3web", b"\xd7\xff" + bytes(8)),
+        good.replace(b"\xa3web", b"\xc4\x03web"),
+        b"\x91" * 30_000 + b"\xc0",
+        b"\x81" * 30_000,
+        b"\xdf\xff\xff\xff\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xc6\xff\xff\xff\xff",
+        b"\xc0",
+        b"",
+    ]
+    for other in others:
+        assert other != good
+        refused(forge(other).data, "the header")
+
+
+@pytest.mark.parametrize("length", [layout.MAX_HEADER_BYTES + 1, 2**32 - 1])
+def test_a_header_longer_than_any_may_be_is_not_read(length: int) -> None:
+    source = io.BytesIO(struct.pack("<8sHHI", layout.MAGIC, 2, 0, length) + bytes(70_000))
+    with pytest.raises(CorruptArchive, match="the header claims to be larger"):
+        verified(source.getvalue(), Access())
+    from kubisnap.archives import open_reader
+
+    with pytest.raises(CorruptArchive):
+        open_reader(source, name="x")
+    assert source.tell() == 16
+
+
+@pytest.mark.parametrize("version", [(2, 1), (3, 0), (513, 7), (0, 0), (2, 65_535)])
+def test_a_newer_format_is_named_whatever_its_header_holds(version: tuple[int, int]) -> None:
+    data = forge(b"\xffnothing that this version could decode", version=version).data + b"and what comes then"
+    for look in (verified, read, sought):
+        with pytest.raises(UnsupportedArchive) as caught:
+            look(data, Access())
+        assert (caught.value.version, caught.value.supported) == (f"{version[0]}.{version[1]}", "2.0")
+
+
+def test_features_that_a_reader_must_know_are_not_passed_over() -> None:
+    for must in (["x"], ["\x1b[31m"], [""], ["a"] * 1000):
+        header = encode(msgspec.to_builtins(HEADER) | {"must": must})
+        refused(forge(header).data, rf"2\.0 with {len(must)} extensions", UnsupportedArchive)
+
+
+def test_the_error_does_not_repeat_what_the_file_says() -> None:
+    for header in (
+        b"\x81\xa6\x1b[31m!\xa0",
+        encode({"format": "\x1b[31m"}),
+        encode({"format": "kubisnap-snapshot", "\x1b[31m": 1}),
+    ):
+        with pytest.raises(CorruptArchive) as caught:
+            verified(forge(header).data, Access())
+        assert "\x1b" not in str(caught.value)
+
+
+# ── records ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"flags": 0}, "none of those of format 2.0"),
+        ({"flags": 2}, "encrypted in an archive that is not"),
+        ({"flags": 3}, "encrypted in an archive that is not"),
+        ({"flags": 0x81}, "none of those of format 2.0"),
+        ({"flags": 0x41}, "none of those of format 2.0"),
+        ({"klass": 1}, "none of those of format 2.0"),
+        ({"klass": 0xFFFF}, "none of those of format 2.0"),
+        ({"sync": b"KSR\x02"}, "none of those of format 2.0"),
+        ({"sequence": 1}, "record 1 is where record 0 should be"),
+        ({"sequence": layout.MAX_RECORDS}, "more records than an archive may have"),
+        ({"sequence": 2**64 - 1}, "more records than an archive may have"),
+        ({"length": layout.MAX_RAW_BYTES + 1}, "larger than any may be"),
+        ({"length": 2**32 - 1}, "larger than any may be"),
+        ({"stored": layout.MAX_STORED_BYTES + 1}, "larger than any may be"),
+        ({"stored": 2**32 - 1}, "larger than any may be"),
+        ({"length": 100}, "contradicts its header about its length"),
+        ({"length": 0}, "contradicts its header about its length"),
+        ({"body": b""}, "not compressed with zstd"),
+        ({"body": b"not zstd at all"}, "not compressed with zstd"),
+    ],
+)
+def test_a_record_with_a_wrong_header_is_refused(changed: dict[str, Any], problem: str) -> None:
+    forged = forge()
+    forged.record(Kind.EVENTS, RAW, 4, **changed)
+    with pytest.raises(CorruptArchive, match=problem):
+        verified(forged.data + bytes(layout.MAX_STORED_BYTES + 100), Access())
+
+
+@pytest.mark.parametrize("items", [0, 3, 5, layout.MAX_ITEMS + 1, 2**32 - 1])
+def test_a_block_of_another_number_of_events_is_refused(items: int) -> None:
+    forged = forge()
+    forged.record(Kind.EVENTS, RAW, items)
+    with pytest.raises(CorruptArchive):
+        verified(forged.data, Access())
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags"),
+    [(0x00, 0), (0x04, 0), (0x10, 1), (0x14, 0), (0x20, 0), (0x7F, 0), (0xFF, 0), (0x81, 1), (0x04, 0x7F)],
+)
+def test_an_unknown_record_that_may_not_be_passed_over_is_refused(kind: int, flags: int) -> None:
+    forged = forge().events(ROWS)
+    forged.record(kind, b"", 1, flags=flags)
+    with pytest.raises(CorruptArchive, match=r"none of those of format 2\.0|stands after"):
+        verified(forged.close(), Access())
+
+
+@pytest.mark.parametrize("kind", [0x04, 0x10, 0x11])
+def test_an_unknown_record_that_may_be_passed_over_is_between_contents_and_index(kind: int) -> None:
+    forged = forge().events(ROWS).pack(BLOBS)
+    forged.record(kind, b"of another version", 3, flags=0x80)
+    data = forged.close()
+    assert read(data, Access()).rows == tuple(ROWS)
+    assert sought(data, Access()).info == verified(data, Access())
+
+
+def _before_contents(forged: Forge, kind: int) -> bytes:
+    forged.record(kind, b"", 0, flags=0x80)
+    return forged.events(ROWS).close()
+
+
+def _between_contents(forged: Forge, kind: int) -> bytes:
+    forged.events(ROWS)
+    forged.record(kind, b"", 0, flags=0x80)
+    return forged.pack(BLOBS).close()
+
+
+@pytest.mark.parametrize("place", [_before_contents, _between_contents])
+@pytest.mark.parametrize("kind", [0x00, 0x04, 0x11, 0x14, 0x20, 0xFF])
+def test_an_unknown_record_anywhere_else_is_refused(place: Callable[[Forge, int], bytes], kind: int) -> None:
+    refused(place(forge(), kind), ".")
+
+
+@pytest.mark.parametrize("kind", [0x14, 0x1E, 0x20, 0xFF])
+def test_an_unknown_record_of_a_kind_that_stands_behind_the_index_is_refused(kind: int) -> None:
+    forged = forge().events(ROWS)
+    forged.record(kind, b"", 0, flags=0x80)
+    refused(forged.close(), ".")
+
+
+@pytest.mark.parametrize("kinds", [(0x05, 0x04), (0x11, 0x10), (0x11, 0x04, 0x11)])
+def test_unknown_records_out_of_order_are_refused(kinds: tuple[int, ...]) -> None:
+    forged = forge().events(ROWS)
+    for kind in kinds:
+        forged.record(kind, b"", 0, flags=0x80)
+    refused(forged.close(), ".")
+
+
+@pytest.mark.parametrize("kind", [0x11, 0x12, 0x14, 0x1E, 0x20])
+def test_an_unknown_record_behind_the_index_is_refused(kind: int) -> None:
+    forged = forge().events(ROWS)
+    index_at = len(forged.data)
+    forged.index.close()
+    forged.record(Kind.INDEX, forged.index.parts[0])
+    forged.record(kind, b"", 0, flags=0x80)
+    raw = encode(forged.manifest())
+    manifest_at = len(forged.data)
+    forged.record(Kind.MANIFEST, raw)
+    forged.footer(raw, None, None, ())
+    trailer = layout.TRAILER.pack(index_at, manifest_at, forged.chain, layout.END_MAGIC)
+    refused(forged.data + trailer, ".")
+
+
+def test_blobs_ahead_of_events_are_refused() -> None:
+    refused(forge().pack(BLOBS).events(ROWS).close(), "stands after|contradicts itself")
+
+
+def test_blocks_dropped_repeated_or_exchanged_are_refused() -> None:
+    first, second = ROWS[:2], ROWS[2:]
+    refused(forge().events(first).close(), "does not agree")
+    refused(forge().events(second).events(first).close(), "no number of any")
+    refused(forge().events(ROWS).events(second).close(), "more than the 4|does not agree")
+    refused(forge().close(), "does not agree")
+
+
+def test_a_record_that_claims_megabytes_and_ends_is_cut_off() -> None:
+    forged = forge()
+    forged.record(Kind.EVENTS, b"", 4, length=8 * MIB, stored=8 * MIB)
+    with pytest.raises(CorruptArchive, match="cut off"):
+        verified(forged.data, Access())
+
+
+# ── contents ─────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        encode([["a"], []]),
+        encode([[], [b""]]),
+        encode([["a"], [b"", b""]]),
+        encode([["a", "b"], [b"1", b"2"]]),
+        encode([["a"], ["text"]]),
+        encode([["a"], [None]]),
+        encode([[b"a"], [b""]]),
+        encode([["a"], [b""], 1]),
+        encode([["a"]]),
+        encode({"labels": ["a"]}),
+        encode([["a"], [b""]]) + b"\xc0",
+        encode([["a"], [b""]]).replace(b"\xa1a", b"\xd9\x01a"),
+        encode([["a"], [b""]]).replace(b"\xc4\x00", b"\xc5\x00\x00"),
+        encode([["a"], [b""]]).replace(b"\xa1a", b"\xa1\xff"),
+        b"\x92\xdd\xff\xff\xff\xff",
+        b"\x92\x91\xa1a\xdd\xff\xff\xff\xff",
+        b"\x92\x91\xa1a\x91\xc6\xff\xff\xff\xff",
+        b"\x91" * 1_000_000,
+        b"\x80" * (8 * MIB),
+        b"",
+    ],
+)
+def test_a_pack_that_is_none_is_refused(raw: bytes) -> None:
+    refused(forge().events(ROWS).pack([Blob("a", b"")], raw).close(), "a pack|pack of blobs")
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "x" * 513, "bell\a", "a\x1b[2J", "right\u202eleft", "zero\u200bwidth", "a\nb", "a\0b", "\x9b31m"],
+)
+def test_a_label_that_no_screen_can_show_is_refused(label: str) -> None:
+    refused(forge().events(ROWS).pack([Blob(label, b"")]).close(), "a label|pack of blobs")
+
+
+@pytest.mark.parametrize("label", ["../../etc/passwd", "/etc/passwd", "..", "C:\\x", "a/../b", "-rf", "~"])
+def test_a_label_that_looks_like_a_path_is_a_label(label: str) -> None:
+    data = forge().events(ROWS).pack([Blob(label, b"1")]).close()
+    assert read(data, Access()).blobs == (Blob(label, b"1"),)
+    assert sought(data, Access()).blob(Blob("", b"1").digest) == Blob(label, b"1")
+
+
+def test_a_blob_larger_than_any_may_be_is_refused() -> None:
+    refused(
+        forge().events(ROWS).pack([Blob("a", bytes(layout.MAX_BLOB_BYTES + 1))]).close(), "a blob is larger"
+    )
+
+
+def test_more_blobs_than_a_record_may_hold_are_refused() -> None:
+    many = [Blob(f"{n}", b"") for n in range(layout.MAX_ITEMS + 1)]
+    forged = forge().events(ROWS)
+    forged.record(Kind.BLOBS, contents.encode_pack(many), len(many))
+    with pytest.raises(CorruptArchive, match="larger than any may be"):
+        verified(forged.data, Access())
+
+
+def insider() -> Forge:
+    """A forger who may read the archive."""
+    sealed = made(log(1), recipients=RECIPIENTS).info.header.sealed
+    assert sealed is not None
+    header = msgspec.structs.replace(HEADER, sealed=sealed)
+    return Forge(header, keys=remembering(sealed, IDENTITIES, name="x")).events(ROWS)
+
+
+GOOD_SECRET = contents.encode_secret(SECRETS[0], bytes(32))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xc0",
+        b"\x91" * 1_000_000,
+        GOOD_SECRET + b"\0",
+        GOOD_SECRET[:-1] + b"\x01",
+        GOOD_SECRET.replace(b"\xb2v1/", b"\xd9\x12v1/"),
+        encode([bytes(31), "a", b"", bytes(200)]),
+        encode([bytes(32), "", b"", bytes(217)]),
+        encode([bytes(32), "a\x1b", b"", bytes(200)]),
+        encode([bytes(32), "a", b"", b""]),
+        encode([bytes(32), "a", b"", bytes(100)]),
+        encode([bytes(32), "a", bytes(layout.MAX_SECRET_BYTES + 1), b""]),
+        encode([bytes(32), "a", "text", b""]),
+    ],
+)
+def test_a_secret_that_is_none_is_refused_also_of_an_insider(raw: bytes) -> None:
+    assert raw != GOOD_SECRET
+    data = insider().secret(raw).close()
+    for look in (verified, read, sought):
+        with pytest.raises(CorruptArchive):
+            look(data, Access(IDENTITIES))
+
+
+def test_an_insider_is_able_to_forge_a_good_one() -> None:
+    data = insider().pack(BLOBS).secret(GOOD_SECRET).close()
+    assert read(data, Access(IDENTITIES)).secrets == SECRETS[:1]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xc0",
+        b"\x91" * 1_000_000,
+        encode([1, 2]),
+        encode({"events": 4}),
+        encode(forge().events(ROWS).manifest()) + b"\xc0",
+        b"\x88" + encode(forge().events(ROWS).manifest())[1:] + b"\xa6events\x04",
+        encode(forge().events(ROWS).manifest()).replace(b"\xa6events\x04", b"\xa6events\xcc\x04"),
+        encode(msgspec.to_builtins(forge().events(ROWS).manifest()) | {"surprise": 1}),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(raw: bytes) -> None:
+    refused(forge().events(ROWS).close(manifest=raw), "the manifest is not")
+
+
+# ── bombs ────────────────────────────────────────────────────────────────────────────────────
+
+ABSURD = struct.pack("<IBQ", 0xFD2FB528, 0xE4, 2**62)
+"""Magic, a descriptor for an eight-byte content size in a single segment, with checksum, and the size."""
+
+
+def bombs() -> dict[str, bytes]:
+    """Each is an archive that costs far more than its bytes to whoever believes it."""
+    gigabyte = zstandard.ZstdCompressor(write_checksum=True).compress(bytes(256 * MIB))
+    found = {}
+    for name, body, length in (
+        ("a size of exabytes", ABSURD, 1000),
+        ("a size of exabytes at the limit", ABSURD, 8 * MIB),
+        ("256 MiB in 8 KiB", gigabyte, 8 * MIB),
+        ("256 MiB in 8 KiB, said to be little", gigabyte, 10),
+    ):
+        forged = forge()
+        forged.record(Kind.EVENTS, b"", 4, body=body, length=length)
+        found[name] = forged.data
+    for name, raw in (
+        ("empty maps", RAW[:16] + b"\x80" * (8 * MIB - 16)),
+        ("maps in an array", RAW[:16] + b"\x9b" + b"\xdd\x00\x7f\x00\x00" + b"\x80" * (8 * MIB - 32)),
+        ("arrays in arrays", RAW[:16] + b"\x91" * (8 * MIB - 16)),
+        ("four billion items", RAW[:16] + b"\x9b\xdd\xff\xff\xff\xff"),
+        ("four gigabytes of bytes", RAW[:16] + b"\x9b\xc6\xff\xff\xff\xff"),
+    ):
+        found[name] = forge().block(raw, 4).close()
+    found["maps in payloads"] = forge().block(_with_payloads(b"\x80" * (8 * MIB - 2000)), 4).close()
+    return found
+
+
+def _with_payloads(data: bytes) -> bytes:
+    fields = msgspec.msgpack.decode(RAW[16:])
+    fields[-1] = [data, fields[-1][1]]
+    return RAW[:16] + encode(fields)
+
+
+def defuse() -> None:
+    """Refuse every bomb with little memory more than there is now."""
+    found = bombs()
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + 96 * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for name, data in found.items():
+        for look in (verified, read, sought):
+            try:
+                look(data, Access())
+            except CorruptArchive:
+                continue
+            raise SystemExit(f"{name}: not refused by {look.__name__}")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_no_bomb_takes_more_than_96_mebibytes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.unit.archives.test_hostile import defuse; defuse()"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_frame_is_not_unpacked_before_its_size_is_known_to_be_right() -> None:
+    for name in ("a size of exabytes at the limit", "256 MiB in 8 KiB"):
+        data = bombs()[name]
+        tracemalloc.start()
+        with pytest.raises(CorruptArchive, match="contradicts its header"):
+            verified(data, Access())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2 * MIB
+
+
+def test_verifying_holds_one_record_at_a_time() -> None:
+    from tests.unit.archives.making import row_of
+
+    rows = [row_of(n, MIB) for n in range(1, 31)]
+    archive = made(rows, blobs=[Blob(f"{n:03}", bytes([n]) * MIB) for n in range(30)])
+    del rows
+    tracemalloc.start()
+    verified(archive.data, Access())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9 * MIB
+
+
+def test_frames_that_the_format_does_not_know_are_refused() -> None:
+    good = frames.compress(RAW, 3)
+    for body in (
+        good + b"x",
+        good + good,
+        good + b"\x50\x2a\x4d\x18\x00\x00\x00\x00",
+        b"\x50\x2a\x4d\x18\x00\x00\x00\x00" + good,
+        zstandard.ZstdCompressor(write_checksum=False).compress(RAW),
+        zstandard.ZstdCompressor(write_checksum=True, write_content_size=False).compress(RAW),
+    ):
+        forged = forge()
+        forged.content(Kind.EVENTS, RAW, 4, body=body)
+        with pytest.raises(CorruptArchive, match="compressed"):
+            verified(forged.close(manifest={"events": 4}), Access())
