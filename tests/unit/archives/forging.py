@@ -233,7 +233,7 @@ def rechained(start: bytes, records: Iterable[Record], *, numbered: bool = True)
             said = b"chain " + chain.hex().encode()
             body = b"\n".join(said if line.startswith(b"chain ") else line for line in body.split(b"\n"))
         _, kind, flags, klass, sequence, _, raw, items = struct.unpack_from("<4sBBHQIII", record.head)
-        raw = len(body) if kind == Kind.FOOTER else raw
+        raw = raw if flags & 1 else len(body) - 16 * (flags >> 1 & 1)
         head = head_of(kind, flags, number if numbered else sequence, len(body), raw, items, klass=klass)
         chain = hashlib.sha256(chain + head + body).digest()
         data += head + body + chain

@@ -20,8 +20,8 @@ from kubisnap.archives import (
     SnapshotFile,
     SnapshotHeader,
     SnapshotInfo,
-    sealing,
     read_snapshot,
+    sealing,
     verify_snapshot,
     write_snapshot,
 )

@@ -18,7 +18,9 @@ import pytest
 
 from kubisnap.archives import Access, open_reader
 from kubisnap.archives.format import Kind
+from kubisnap.archives.reader import Reader
 from kubisnap.engine.errors import ArchiveError, CorruptArchive, NotSigned, UnsupportedArchive, WrongKey
+from kubisnap.engine.journal.codec import StoredRow
 from tests.unit.archives.forging import Record, apart, glued, rechained
 from tests.unit.archives.making import (
     BLOBS,
@@ -202,9 +204,7 @@ def replaced(records: list[Record], number: int, other: Record) -> list[Record]:
 @pytest.mark.parametrize("signed", [True, False])
 def test_parts_of_two_archives_do_not_mix(signed: bool) -> None:
     keys = [SIGNER] if signed else []
-    ours, theirs = (made(log(2, tool), sign_with=keys, parent=made(log(2)).parent).data for tool in (3, 3))
     other = made(log(2), blobs=BLOBS, sign_with=keys).data
-    assert ours == theirs
     one, two = apart(made(log(3), blobs=BLOBS, sign_with=keys).data), apart(other)
     form = Form(made(log(2)), Access(trusted=(SIGNER.public,), signed=signed))
     mixed = [
@@ -255,7 +255,7 @@ def test_text_mode_is_found_by_the_first_bytes() -> None:
         bytes(byte & 0x7F for byte in data),
         data.split(b"\x1a")[0],
     ):
-        with pytest.raises(CorruptArchive, match="text mode|cut off"):
+        with pytest.raises(CorruptArchive, match=r"text mode|cut off"):
             verified(mangled, Access())
 
 
@@ -281,10 +281,14 @@ def test_events_that_were_taken_before_the_damage_are_those_that_are_told() -> N
     archive = made([row_of(n, 600_000) for n in range(1, 5)])
     for length in range(1_000, len(archive.data) - 1, 200):
         reader = open_reader(io.BytesIO(archive.data[:length]), name="x")
-        rows = []
-        with pytest.raises(CorruptArchive) as caught:
+        rows: list[StoredRow] = []
+
+        def take(reader: Reader = reader, rows: list[StoredRow] = rows) -> None:
             for block in reader.contents():
                 rows += block.rows()  # type: ignore[union-attr]
+
+        with pytest.raises(CorruptArchive) as caught:
+            take()
         assert tuple(rows) == archive.rows[: len(rows)]
         assert caught.value.intact == (1, len(rows))
 

@@ -18,6 +18,7 @@ from kubisnap.archives import Access, Blob, columns, frames
 from kubisnap.archives import blobs as contents
 from kubisnap.archives import format as layout
 from kubisnap.archives.format import Kind, encode
+from kubisnap.archives.sealing import SUITE
 from kubisnap.engine.errors import ArchiveError, CorruptArchive, UnsupportedArchive
 from tests.unit.archives.forging import Forge
 from tests.unit.archives.making import (
@@ -89,11 +90,11 @@ def forge(header: Any = HEADER, **changed: Any) -> Forge:
         {"must": [1]},
         {"sealed": []},
         {"sealed": ["rot13", bytes(32), bytes(32), [b"x"]]},
-        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), []]},
-        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [b"x"] * 33]},
-        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(31), bytes(32), [b"x"]]},
-        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [bytes(4097)]]},
-        {"sealed": [layout.Sealed.__annotations__["suite"].__args__[0], bytes(32), bytes(32), [b""]]},
+        {"sealed": [SUITE, bytes(32), bytes(32), []]},
+        {"sealed": [SUITE, bytes(32), bytes(32), [b"x"] * 33]},
+        {"sealed": [SUITE, bytes(31), bytes(32), [b"x"]]},
+        {"sealed": [SUITE, bytes(32), bytes(32), [bytes(4097)]]},
+        {"sealed": [SUITE, bytes(32), bytes(32), [b""]]},
         {"surprise": 1},
     ],
 )

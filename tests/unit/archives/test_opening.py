@@ -188,9 +188,10 @@ def test_signatures_of_unknown_kinds_are_strangers(plain: bytes) -> None:
 
 
 def test_the_error_does_not_repeat_what_a_footer_says(plain: bytes) -> None:
-    for note in ("\x1b[31m", "— \x1b[31m x\n", "kubisnap\n\n— \x1b[31m x\n"):
+    bad = "\x1b[31m"
+    for change in (lambda _: bad, lambda _: f"— {bad} x\n", lambda note: f"{note}\n— {bad} x\n"):
         with pytest.raises(CorruptArchive) as caught:
-            verified(with_note(plain, lambda _, note=note: note), Access())
+            verified(with_note(plain, change), Access())
         assert "\x1b" not in str(caught.value)
 
 
@@ -212,7 +213,7 @@ def test_a_record_that_says_it_is_plain_in_an_encrypted_archive_is_refused(
     for access in (Access(IDENTITIES), Access(keyless=True)):
         with pytest.raises(
             CorruptArchive,
-            match="not encrypted in an encrypted|encrypted in an archive that is not|none of those",
+            match=r"encrypted in an|none of those",
         ):
             verified(rechained(start, records), access)
 
@@ -221,9 +222,7 @@ def test_a_record_that_says_it_is_plain_in_an_encrypted_archive_is_refused(
 def test_a_record_that_says_it_is_encrypted_in_a_plain_archive_is_refused(plain: bytes, number: int) -> None:
     start, records, _ = apart(plain)
     records[number] = without_flag(records[number], 2)
-    with pytest.raises(
-        CorruptArchive, match="is encrypted in an archive that is not|is not encrypted in|none of those"
-    ):
+    with pytest.raises(CorruptArchive, match=r"encrypted in an|none of those"):
         verified(rechained(start, records), Access())
 
 
@@ -231,7 +230,7 @@ def test_records_of_a_plain_archive_in_an_encrypted_one_are_refused(plain: bytes
     start, sealed, _ = apart(encrypted)
     records = [apart(plain).records[0], *sealed[1:]]
     for access in (Access(IDENTITIES), Access(keyless=True)):
-        with pytest.raises(CorruptArchive, match="not encrypted in an encrypted archive"):
+        with pytest.raises(CorruptArchive, match=r"not encrypted in an encrypted archive"):
             verified(rechained(start, records), access)
 
 

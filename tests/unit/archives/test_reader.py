@@ -226,13 +226,13 @@ def test_an_unbuffered_pipe_of_the_system_is_enough() -> None:
     ours, theirs = os.pipe()
 
     def write() -> None:
-        with open(theirs, "wb", buffering=0) as sink:
-            write_snapshot(sink, header_of(rows), rows, blobs=blobs)  # type: ignore[arg-type]
+        with io.FileIO(theirs, "wb") as sink:
+            write_snapshot(sink, header_of(rows), rows, blobs=blobs)
 
     thread = threading.Thread(target=write)
     thread.start()
-    with open(ours, "rb", buffering=0) as source:
-        snapshot = read_snapshot(source, name="-")  # type: ignore[arg-type]
+    with io.FileIO(ours) as source:
+        snapshot = read_snapshot(source, name="-")
     thread.join()
     assert snapshot.rows == tuple(rows)
     assert snapshot.blobs == tuple(blobs)

@@ -5,10 +5,11 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from kubisnap.archives import Access, Blob, SnapshotFile, seeking
-from kubisnap.archives.format import END_MAGIC, TRAILER, Kind, encode
+from kubisnap.archives.format import END_MAGIC, TRAILER, Kind, RecordHeader, encode
 from kubisnap.archives.index import IndexPart
 from kubisnap.engine.errors import CorruptArchive, UnsupportedArchive, WrongKey
 from kubisnap.engine.journal.codec import Codec
@@ -212,8 +213,6 @@ def part_of(**changed: Any) -> Callable[[list[bytes]], list[bytes]]:
 
 
 def _decoded(part: bytes) -> list[Any]:
-    import msgspec
-
     return msgspec.msgpack.decode(part, type=list[Any])
 
 
@@ -363,7 +362,7 @@ def test_records_between_that_may_be_passed_over_are_passed_over_by_both() -> No
 def test_an_index_that_reaches_into_itself_is_refused() -> None:
     """Records listed that overlap what closes the archive."""
     whole = forge()
-    whole.index.add(seeking.RecordHeader(Kind.BLOBS, 1, 3, 10, 10, 1), bytes(32), prefixes=bytes(8))
+    whole.index.add(RecordHeader(Kind.BLOBS, 1, 3, 10, 10, 1), bytes(32), prefixes=bytes(8))
     whole.counts |= {"blobs": 4, "raw": whole.counts["raw"] + 10}
     refused(whole.close())
 

@@ -298,11 +298,12 @@ def test_whatever_stops_the_log_stops_the_writing_as_it_is(
         raise error
 
     for good in range(4):
+
+        def write(sink: BinaryIO, good: int = good) -> SnapshotInfo:
+            return write_snapshot(sink, header_of(log(4)), rows(good))
+
         with pytest.raises(ArchiveUnwritable if error is OSError else error):
-            save_snapshot(
-                tmp_path / "web.ksnap",
-                lambda sink, good=good: write_snapshot(sink, header_of(log(4)), rows(good)),
-            )
+            save_snapshot(tmp_path / "web.ksnap", write)
         assert list(tmp_path.iterdir()) == []
 
 

@@ -194,7 +194,7 @@ def test_the_forger_gets_as_far_as_the_block() -> None:
     ],
 )
 def test_a_block_that_is_none_is_refused(raw: bytes, items: int, changed: dict[str, int]) -> None:
-    assert "cut off" not in refused(forged(raw, items, **changed)).problem
+    assert "cut off" not in refused(forged(raw, items, HEADER, **changed)).problem
 
 
 @pytest.mark.parametrize("changed", [{"position": 4}, {"cluster_name": "\x1b"}, {"events": 0, "position": 0}])
