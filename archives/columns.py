@@ -148,15 +148,15 @@ def _decoded(states: Sequence[bytes], together: bytes, first: int) -> list[_Row]
             return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         pass
-    for number, state in enumerate(states, first):
-        try:
-            row = _ROWS.decode(array(1, state))
-            good = encode(row)[1:] == state
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-            good = False
-        if not good:
-            raise Malformed(f"event {number} is not in the form in which the journal keeps events")
-    raise Malformed(f"the events from {first} on are not in the form in which the journal keeps them")
+    number = next((number for number, state in enumerate(states, first) if not _is_row(state)), first)
+    raise Malformed(f"event {number} is not in the form in which the journal keeps events")
+
+
+def _is_row(state: bytes) -> bool:
+    try:
+        return encode(_ROWS.decode(array(1, state)))[1:] == state
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return False
 
 
 def _check_tag(tag: str) -> None:

@@ -77,6 +77,11 @@ def test_increments_without_events_are_links_all_the_same() -> None:
     assert len(chain.links) == 4
 
 
+def test_secrets_are_no_part_of_the_log() -> None:
+    private = made(log(2), secrets=SECRETS, recipients=RECIPIENTS)
+    assert tuple(chain_of(private, access=Access(IDENTITIES)).rows()) == private.rows
+
+
 def test_a_missing_parent_is_named() -> None:
     one = made(log(2))
     two = made(log(2, 3), parent=one.parent)

@@ -6,7 +6,8 @@ import struct
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,34 @@ import msgspec
 import pytest
 import zstandard
 
-from kubisnap.archives import Access, Blob, columns, frames
+from kubisnap.archives import Access, Blob, Secret, columns, frames, open_reader
 from kubisnap.archives import blobs as contents
 from kubisnap.archives import format as layout
 from kubisnap.archives.format import Kind, encode
+from kubisnap.archives.reader import Block
 from kubisnap.archives.sealing import SUITE
 from kubisnap.engine.errors import ArchiveError, CorruptArchive, UnsupportedArchive
+from kubisnap.engine.journal.codec import Codec
 from tests.unit.archives.forging import Forge
 from tests.unit.archives.making import (
     BLOBS,
+    CLUSTER,
     IDENTITIES,
     RECIPIENTS,
     SECRETS,
+    events,
     header_of,
     log,
     made,
     read,
     remembering,
     sought,
+    stored,
     verified,
 )
 
 MIB = 1024 * 1024
-ROWS = log(4)
+ROWS = stored(events(4))
 HEADER = header_of(ROWS)
 RAW = columns.pack(ROWS, 1).raw
 
@@ -152,8 +158,6 @@ def test_a_header_longer_than_any_may_be_is_not_read(length: int) -> None:
     source = io.BytesIO(struct.pack("<8sHHI", layout.MAGIC, 2, 0, length) + bytes(70_000))
     with pytest.raises(CorruptArchive, match="the header claims to be larger"):
         verified(source.getvalue(), Access())
-    from kubisnap.archives import open_reader
-
     with pytest.raises(CorruptArchive):
         open_reader(source, name="x")
     assert source.tell() == 16
@@ -301,7 +305,12 @@ def test_blobs_ahead_of_events_are_refused() -> None:
 def test_blocks_dropped_repeated_or_exchanged_are_refused() -> None:
     first, second = ROWS[:2], ROWS[2:]
     refused(forge().events(first).close(), "does not agree")
-    refused(forge().events(second).events(first).close(), "no number of any")
+    # Positions are not stored, so this is another log, which nobody signed: the root tells.
+    exchanged = forge().events(second).events(first).close()
+    assert (
+        verified(exchanged, Access()).root
+        != verified(forge().events(first).events(second).close(), Access()).root
+    )
     refused(forge().events(ROWS).events(second).close(), "more than the 4|does not agree")
     refused(forge().close(), "does not agree")
 
@@ -311,6 +320,35 @@ def test_a_record_that_claims_megabytes_and_ends_is_cut_off() -> None:
     forged.record(Kind.EVENTS, b"", 4, length=8 * MIB, stored=8 * MIB)
     with pytest.raises(CorruptArchive, match="cut off"):
         verified(forged.data, Access())
+
+
+@pytest.mark.parametrize("kind", [Kind.INDEX, Kind.MANIFEST, Kind.FOOTER])
+def test_what_holds_nothing_of_a_log_counts_nothing(kind: Kind) -> None:
+    forged = forge().events(ROWS)
+    forged.record(kind, b"", 1)
+    with pytest.raises(CorruptArchive, match="contradicts itself about what it holds"):
+        verified(forged.data, Access())
+
+
+def test_a_block_that_is_damaged_in_a_sound_record_names_its_place_and_the_events_before() -> None:
+    rows = ROWS[:2]
+    data = forge().events(rows).block(RAW[:16] + b"\xc0", 2).close()
+    blocks = list(_blocks(data))
+    assert blocks[0].events(Codec(), CLUSTER) is not None
+    for look in (blocks[1].rows, blocks[1].check, lambda: blocks[1].events(Codec(), CLUSTER)):
+        with pytest.raises(CorruptArchive) as caught:
+            look()
+        assert caught.value.intact == (1, 2)
+        assert data.startswith(b"KSR\x01", caught.value.offset or 0)
+
+
+def _blocks(data: bytes) -> Iterator[Block]:
+    """Blocks as they come, up to what is wrong with the rest."""
+    reader = open_reader(io.BytesIO(data), name="x")
+    with suppress(CorruptArchive):
+        for block in reader.contents():
+            assert not isinstance(block, Blob | Secret)
+            yield block
 
 
 # ── contents ─────────────────────────────────────────────────────────────────────────────────

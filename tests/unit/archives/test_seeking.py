@@ -386,3 +386,46 @@ def test_secrets_are_read_with_a_key_and_checked_one_by_one() -> None:
     file = sought(archive.data, Access(IDENTITIES))
     assert [entry.kind for entry in file.entries()] == [Kind.EVENTS, Kind.SECRET, Kind.SECRET]
     assert file.info == verified(archive.data, Access(IDENTITIES))
+
+
+def test_a_leaf_that_is_not_the_records_is_found_by_checking_the_record() -> None:
+    """The root is over the leaves that the index lists, so it is only the record that tells."""
+    for forged in (
+        Forge(header_of(log(2))).events(log(2), leaf=bytes(32)),
+        Forge(header_of(log(2))).events(log(2)).pack(BLOBS, leaf=bytes(32)),
+    ):
+        data = forged.close()
+        refused(data, "a record's contents are not those that the footer names")
+        file = SnapshotFile(io.BytesIO(data), name="x")
+        with pytest.raises(CorruptArchive, match="not those that the footer names") as caught:
+            [*file.blobs(), *file.blocks(1, 2)]
+        assert caught.value.offset in [entry.offset for entry in file.entries()]
+
+
+def test_last_bytes_that_point_at_the_footer_alone_are_refused() -> None:
+    data = forge().close()
+    footer = data.rindex(b"KSR\x01\x1f")
+    refused(data[:-56] + TRAILER.pack(footer, footer, data[-40:-8], END_MAGIC), "contradict themselves")
+
+
+def test_a_footer_that_reaches_into_the_last_bytes_or_behind_them_is_refused() -> None:
+    for more in (16, 24, 48, 56, 5000):
+        forged = forge()
+        index_at = len(forged.data)
+        forged.index.close()
+        forged.record(Kind.INDEX, forged.index.parts[0])
+        manifest_at = len(forged.data)
+        forged.record(Kind.MANIFEST, encode(forged.manifest()))
+        forged.record(Kind.FOOTER, b"?" * 100, stored=100 + more, length=100 + more)
+        refused(forged.data + TRAILER.pack(index_at, manifest_at, forged.chain, END_MAGIC))
+
+
+def test_an_index_is_divided_where_its_blobs_are_many() -> None:
+    many = [Blob(f"{n:05}", n.to_bytes(3)) for n in range(5 * 16_384)]
+    archive = made(log(1), blobs=many)
+    file = sought(archive.data, Access())
+    assert archive.data.count(b"KSR\x01\x12") == 2
+    assert [entry.items for entry in file.entries()] == [1, *[16_384] * 5]
+    for blob in many[:: 16_384 - 1]:
+        assert file.blob(blob.digest) == blob
+    assert verified(archive.data, Access()) == file.info

@@ -12,7 +12,7 @@ import pytest
 from kubisnap.archives import Access, Parent, SnapshotFile, frames, read_snapshot, verify_snapshot
 from kubisnap.archives.chains import Chain, Found
 from kubisnap.archives.v1 import reader
-from kubisnap.archives.v1.format import SnapshotHeader
+from kubisnap.archives.v1.format import End, SnapshotHeader
 from kubisnap.engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive
 from kubisnap.engine.journal.codec import Codec, StoredRow
 from tests.unit.archives.making import CLUSTER, events, made, stored
@@ -205,3 +205,23 @@ def test_a_header_that_is_none_is_refused(changed: dict[str, int]) -> None:
 def test_the_sum_of_all_blocks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "MAX_TOTAL_BYTES", 100)
     assert refused(SMALL).problem == "the events are larger than one archive may hold"
+
+
+@pytest.mark.parametrize("change", [(1, 0, 0, b""), (0, 1, 0, b""), (0, 0, 1, b""), (0, 0, 0, b"x")])
+def test_an_end_record_that_counts_otherwise_is_refused(change: tuple[int, int, int, bytes]) -> None:
+    def end(events: int, blocks: int, size: int, digest: bytes) -> End:
+        more, others, longer, another = change
+        return End(events + more, blocks + others, size + longer, (another + digest)[:32])
+
+    with patch.object(writer, "End", end):
+        data = written()
+    assert refused(data).problem == "the end record does not agree with the events"
+
+
+def test_fewer_events_than_the_header_counts_are_refused() -> None:
+    data = written(ROWS[:4])
+    assert refused(data).problem == "the header counts 5 events, there are 4"
+    assert (
+        "more than the 4 events"
+        in refused(written(ROWS, msgspec.structs.replace(HEADER, position=4, events=4))).problem
+    )
