@@ -24,7 +24,9 @@ from .format import (
 
 PACK_BYTES: Final = 1024 * 1024
 PACK_BLOBS: Final = 16_384
-"""Where a pack is closed: before its blobs' bytes pass this, or at so many. Part of the format."""
+"""Where a pack is closed: before its blobs' and labels' bytes pass this, or at so many. Part of the format."""
+
+_LENGTH: Final = 4
 
 _Label = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LABEL)]
 
@@ -64,12 +66,14 @@ class _Pack(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class _Sealed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A secret with random bytes ahead, so that its hash tells nothing, and with zeros behind."""
+    """A secret with random bytes ahead, so that its hash tells nothing.
+
+    `data` is the value's length (4 bytes), the value, and zeros.
+    """
 
     nonce: Digest
     label: _Label
     data: bytes
-    padding: bytes
 
 
 _PACKS = msgspec.msgpack.Decoder(_Pack)
@@ -84,12 +88,13 @@ def packs(blobs: Iterable[Hashed]) -> Iterator[list[Hashed]]:
     pending: list[Hashed] = []
     length, before = 0, ""
     for item in blobs:
-        label, size = item.blob.label, len(item.blob.data)
+        label = item.blob.label
         check_label(label)
         if label < before:
             raise Malformed(f"blobs come in the order of their labels, and {label} comes after {before}")
-        if size > MAX_BLOB_BYTES:
-            raise Malformed(f"blob {label} has {size} bytes, more than one may have")
+        if len(item.blob.data) > MAX_BLOB_BYTES:
+            raise Malformed(f"blob {label} has {len(item.blob.data)} bytes, more than one may have")
+        size = len(label.encode()) + len(item.blob.data)
         if pending and (len(pending) == PACK_BLOBS or length + size > PACK_BYTES):
             yield pending
             pending, length = [], 0
@@ -112,6 +117,8 @@ def decode_pack(raw: bytes, count: int) -> list[Blob]:
         raise Malformed("a pack has more or fewer blobs than its header says")
     for label in found.labels:
         check_label(label)
+    if list(found.labels) != sorted(found.labels):
+        raise Malformed("the blobs of a pack are not in the order of their labels")
     if any(len(data) > MAX_BLOB_BYTES for data in found.blobs):
         raise Malformed("a blob is larger than any may be")
     return [Blob(label, data) for label, data in zip(found.labels, found.blobs, strict=True)]
@@ -122,17 +129,21 @@ def encode_secret(secret: Secret, nonce: bytes) -> bytes:
     check_label(secret.label)
     if len(secret.data) > MAX_SECRET_BYTES:
         raise Malformed(f"secret {secret.label} has {len(secret.data)} bytes, more than one may have")
-    bare = len(encoded(_Sealed(nonce, secret.label, secret.data, b""), "a label"))
-    return encoded(_Sealed(nonce, secret.label, secret.data, bytes(_padded(bare) - bare)), "a label")
+    named = len(encoded(secret.label, "a label"))
+    bare = len(secret.data).to_bytes(_LENGTH) + secret.data
+    return encoded(
+        _Sealed(nonce, secret.label, bare.ljust(_padded(named + len(bare)) - named, b"\0")), "a label"
+    )
 
 
 def decode_secret(raw: bytes) -> Secret:
     """Return a secret."""
     found = canonical(_SECRETS, raw, "a secret")
-    check_label(found.label)
-    if any(found.padding) or len(found.data) > MAX_SECRET_BYTES:
+    length = int.from_bytes(found.data[:_LENGTH])
+    secret = Secret(found.label, found.data[_LENGTH : _LENGTH + length])
+    if length > MAX_SECRET_BYTES or encode_secret(secret, found.nonce) != raw:
         raise Malformed("a secret is not padded as the format says")
-    return Secret(found.label, found.data)
+    return secret
 
 
 def _padded(length: int) -> int:

@@ -24,8 +24,12 @@ BLOCK_BYTES: Final = 2 * 1024 * 1024
 root is over blocks: the same log gives the same root."""
 MAX_TAG: Final = 100
 MAX_TAGS: Final = 256
+MAX_NUMBER: Final = 1 << 62
+"""Of an operation, a cause: so that differences fit, whichever two stand side by side."""
+_SURELY_SMALL: Final = MAX_EVENT_BYTES - 64
+"""A block of fewer bytes holds no event that is too large: a row's numbers are longer by at most these."""
 
-_Int = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+_Int = Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 _Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
@@ -98,11 +102,12 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     for found, due in zip(versions, range(first, first + len(rows)), strict=True):
         if found != due:
             raise Malformed(f"event {found} is where event {due} should be")
+    if max(map(len, states)) > MAX_EVENT_BYTES:
+        raise Malformed("an event is larger than any may be")
     schemas, times, actors, operations, causes, reasons, payloads = _turned(states, first)
+    _check_range(times, operations, causes)
     kinds, people, whys = _table(tags), _table(actors), _table(reasons)
     _check_tags(kinds)
-    if min(times) < 0 or max(times) > MAX_TIME:
-        raise Malformed("an event has a time outside the years 1970 to 9999")
     if min(schemas) < 0 or max(schemas) > 255:
         raise Malformed("an event has a schema that cannot be written")
     columns = Columns(
@@ -144,18 +149,19 @@ def _decoded(states: Sequence[bytes], together: bytes, first: int) -> list[_Row]
     """Return the envelopes of rows, every one in exactly the form in which it would be written again."""
     try:
         found = _ROWS.decode(array(len(states), together))
-        if encode(found)[-len(together) :] == together:
+        if list(map(encode, found)) == list(states):
             return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-        pass  # which one it is, is told below
-    for number, state in enumerate(states, first):
-        try:
-            good = encode(_ROWS.decode(array(1, state)))[1:] == state
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
-            good = False
-        if not good:
-            raise Malformed(f"event {number} is not in the form in which the journal keeps events")
-    raise Malformed(f"the events from {first} on are not in the form in which the journal keeps them")
+        pass
+    number = next((number for number, state in enumerate(states, first) if not _is_row(state)), first)
+    raise Malformed(f"event {number} is not in the form in which the journal keeps events")
+
+
+def _is_row(state: bytes) -> bool:
+    try:
+        return encode(_ROWS.decode(array(1, state)))[1:] == state
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        return False
 
 
 def _check_tags(tags: Iterable[str]) -> None:
@@ -184,6 +190,13 @@ class EventBlock:
             raise Malformed("an event has a time outside the years 1970 to 9999")
         return first, last
 
+    def check(self) -> None:
+        """Raise Malformed unless the rows can be had."""
+        if len(self._raw) > _SURELY_SMALL:
+            self.rows()
+        else:
+            self.columns()
+
     def columns(self) -> Columns:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
         found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
@@ -205,6 +218,8 @@ class EventBlock:
 
         Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
         """
+        if len(self._raw) > _SURELY_SMALL:
+            self.rows()
         found = self.columns()
         types = [codec.type_of(tag) for tag in found.tags]
         written = set(zip(found.kinds, found.schemas, strict=True))
@@ -239,8 +254,8 @@ class EventBlock:
         _check_numbers(found.why, found.reasons)
         _check_tags(found.tags)
         times = tuple(accumulate(found.times))
-        if min(times) < 0 or max(times) > MAX_TIME:
-            raise Malformed("an event has a time outside the years 1970 to 9999")
+        causes = tuple(map(sub, self._versions(), found.causes))
+        _check_range(times, tuple(accumulate(found.operations)), causes)
         if (times[0], times[-1]) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
 
@@ -260,6 +275,13 @@ def _decoded_payloads(found: Columns, types: Sequence[type[Event] | None]) -> It
 
 
 def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
-    """Raise unless the numbers use the table in order, whole, and nothing beyond it."""
-    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))):
+    """Raise unless the numbers use the table in order, whole, and nothing beyond it; it has nothing twice."""
+    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))) or len(set(table)) != len(table):
         raise Malformed("a table of a block of events is not in the order of its use")
+
+
+def _check_range(times: Sequence[int], operations: Sequence[int], causes: Sequence[int]) -> None:
+    if min(times) < 0 or max(times) > MAX_TIME:
+        raise Malformed("an event has a time outside the years 1970 to 9999")
+    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (operations, causes)):
+        raise Malformed("an event has an operation or a cause that is no number of any")

@@ -19,9 +19,10 @@ def save_snapshot(
 ) -> SnapshotInfo:
     """Let `write` write an archive to a new file, which only its owner may read; return what is in it.
 
-    It is written beside its place under another name, flushed to the disk, read back and verified (with
-    `access` also what is encrypted), and only then given its name. Raises `InvalidInput` if the name is
-    taken and `ArchiveUnwritable` for the rest; after either, and after Ctrl-C, nothing is left.
+    It is written beside its place under another name, flushed to the disk, read back and verified, and
+    only then given its name. What is encrypted is verified as far as that goes without a key, unless
+    `access` has one. Raises `InvalidInput` if the name is taken and `ArchiveUnwritable` for the rest;
+    after either, and after Ctrl-C, nothing is left.
     """
     _refuse_if_taken(path)
     try:
@@ -44,7 +45,7 @@ def _save(path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access 
 def compare(name: str, info: SnapshotInfo, file: BinaryIO, access: Access | None = None) -> None:
     """Raise `ArchiveUnwritable` unless what was written verifies and holds what was meant."""
     try:
-        found = verify_snapshot(file, name=name, access=access)
+        found = verify_snapshot(file, name=name, access=access or Access(keyless=True))
     except CorruptArchive as error:
         raise ArchiveUnwritable(name, f"it does not read back: {error.problem}") from error
     if (found.root, found.manifest, found.size) != (info.root, info.manifest, info.size):

@@ -37,6 +37,8 @@ MAX_ITEMS: Final = 65_536
 MAX_RECORDS: Final = 1 << 24
 """At the usual 1 MiB each 16 TiB: more than anybody has, few enough to list."""
 MAX_EVENTS: Final = 1 << 40
+MAX_BYTES: Final = 1 << 62
+"""More than all records together can hold, and safe to add to."""
 MAX_BLOB_BYTES: Final = 4 * 1024 * 1024
 """etcd takes 1.5 MiB for one object; an event may have as much."""
 MAX_SECRET_BYTES: Final = 1024 * 1024
@@ -49,6 +51,7 @@ MAX_NOTE_BYTES: Final = 16 * 1024
 Digest = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_EVENTS)]
+_Bytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_BYTES)]
 _Position = Annotated[int, msgspec.Meta(ge=1, le=MAX_EVENTS)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
 _Id = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
@@ -108,9 +111,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     events: _Count
     blobs: _Count
-    blob_bytes: _Count
+    blob_bytes: _Bytes
     secrets: _Count
-    raw: _Count
+    raw: _Bytes
     first_time: Time
     last_time: Time
     omitted: Annotated[tuple[_Label, ...], msgspec.Meta(max_length=MAX_OMITTED)] = ()
@@ -202,6 +205,8 @@ class RecordHeader(NamedTuple):
             )
         if self.flags != expected:
             raise Malformed(f"a record is none of those of format {VERSION}")
+        if kind is Kind.SECRET and not encrypted:
+            raise Malformed("a secret is not encrypted")
         extra = TAG_BYTES if expected & _ENCRYPTED else 0
         if not expected & _COMPRESSED and self.stored != self.raw + extra:
             raise Malformed("a record contradicts itself about its length")
@@ -219,6 +224,8 @@ encode = _ENCODER.encode
 def encode_header(header: SnapshotHeader) -> bytes:
     """Return the header's bytes. Raises Malformed where a reader would refuse them."""
     data = encoded(header, "the header")
+    if len(data) > MAX_HEADER_BYTES:
+        raise Malformed("the header, with the keys of those who can read, is larger than any may be")
     decode_header(data)
     return data
 

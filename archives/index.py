@@ -19,7 +19,9 @@ from .format import (
     RECORD_BYTES,
     Kind,
     Malformed,
+    Manifest,
     RecordHeader,
+    SnapshotHeader,
     canonical,
     encode,
 )
@@ -115,7 +117,7 @@ class Index:
         offset = start
         for data in parts:
             part = canonical(_PARTS, data, "the index")
-            _check(part, len(self.entries))
+            _check(part, len(self.entries), last=data is parts[-1])
             prefixes.append(part.prefixes)
             for number, kind in enumerate(part.kinds):
                 leaf = part.leaves[number * HASH_BYTES : (number + 1) * HASH_BYTES]
@@ -128,8 +130,36 @@ class Index:
         self._blobs = [entry for entry in self.entries if entry.kind == Kind.BLOBS]
         self._firsts = list(accumulate((entry.items for entry in self._events), initial=first))
         self._ordinals = list(accumulate((entry.items for entry in self._blobs), initial=0))
+        self._places = {
+            entry.sequence: place
+            for entries, places in ((self._events, self._firsts), (self._blobs, self._ordinals))
+            for entry, place in zip(entries, places, strict=False)
+        }
         if len(self._prefixes) != self._ordinals[-1] * PREFIX:
             raise Malformed("the index lists more or fewer blobs than there are")
+        kinds = [entry.kind for entry in self.entries]
+        if kinds != sorted(kinds):
+            raise Malformed("the index contradicts itself")
+
+    def agree(self, manifest: Manifest, header: SnapshotHeader) -> None:
+        """Raise Malformed unless the header and the manifest count what is listed here."""
+        events = sum(entry.items for entry in self._events)
+        blobs = self._ordinals[-1]
+        secrets = sum(entry.items for entry in self.entries if entry.kind == Kind.SECRET)
+        counted = (events, events, blobs, secrets, sum(entry.raw for entry in self.entries))
+        said = (header.events, manifest.events, manifest.blobs, manifest.secrets, manifest.raw)
+        first_time = self._events[0].time if self._events else 0
+        if said != counted or first_time != manifest.first_time:
+            raise Malformed("the manifest does not agree with the index")
+
+    def position_of(self, entry: Entry) -> int:
+        """Return the position of the first event of one of the records."""
+        return self._places[entry.sequence]
+
+    def prefixes_of(self, entry: Entry) -> bytes:
+        """Return the first bytes of the digests of a record's blobs."""
+        ordinal = self._places[entry.sequence]
+        return self._prefixes[ordinal * PREFIX : (ordinal + entry.items) * PREFIX]
 
     def events(self, first: int, last: int) -> list[tuple[Entry, int]]:
         """Return the records that hold events `first` to `last`, each with its first position."""
@@ -154,7 +184,7 @@ class Index:
         return self._blobs
 
 
-def _check(part: IndexPart, expected: int) -> None:
+def _check(part: IndexPart, expected: int, *, last: bool) -> None:
     columns = (part.stored, part.raw, part.items, part.times)
     count = len(part.kinds)
     if part.first != expected or not count or any(len(column) != count for column in columns):
@@ -163,3 +193,9 @@ def _check(part: IndexPart, expected: int) -> None:
         raise Malformed("the index contradicts itself")
     if not set(part.kinds) <= set(CONTENT) or max(part.items) > MAX_ITEMS or max(part.raw) > MAX_RAW_BYTES:
         raise Malformed("the index lists what an archive cannot hold")
+    if not all(part.items) or any(
+        time for time, kind in zip(part.times, part.kinds, strict=True) if kind != Kind.EVENTS
+    ):
+        raise Malformed("the index lists what an archive cannot hold")
+    if not last and count < PART_RECORDS and len(part.prefixes) < PART_BLOBS * PREFIX:
+        raise Malformed("a part of the index ends too early")

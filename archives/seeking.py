@@ -6,8 +6,8 @@ is read is compared with its leaf in the tree. Bytes that are not read are not v
 
 import hashlib
 import os
-from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Final, NamedTuple, TypeVar
 
 from ..engine.errors import CorruptArchive, UnsupportedArchive
 from . import blobs as contents
@@ -26,18 +26,21 @@ from .format import (
     RecordHeader,
     decode_manifest,
 )
-from .index import Entry, Index
+from .index import PREFIX, Entry, Index
 from .info import SnapshotInfo, digest_text
 from .opening import Access, Opener
 from .reader import NamedBlock
 from .source import Source, read_start
 from .statement import Signed
 
+_T = TypeVar("_T")
+
 _LONGEST_TAIL: Final = 1024 * 1024 * 1024
 """An index beyond this is of an archive that no machine of today lists."""
 
 
 class _Record(NamedTuple):
+    offset: int
     header: RecordHeader
     head: bytes
     body: bytes
@@ -76,9 +79,12 @@ class SnapshotFile:
         if not self._start <= index_at <= manifest_at < at or at - index_at > _LONGEST_TAIL:
             raise self._corrupt("the last bytes contradict themselves", at)
         records = list(self._tail(index_at, at))
-        if records[-1].header.kind != Kind.FOOTER or records[-2].header.kind != Kind.MANIFEST:
+        kinds = [record.header.kind for record in records]
+        if kinds != [*[Kind.INDEX] * (len(records) - 2), Kind.MANIFEST, Kind.FOOTER]:
             raise self._corrupt("the archive has no footer", index_at)
-        signed = self._signed(records[-1], index_at)
+        if records[-2].offset != manifest_at:
+            raise self._corrupt("the last bytes contradict themselves", at)
+        signed = self._signed(records[-1], records[-1].offset)
         self.manifest = self._manifest(records[-2], manifest_at)
         self._index = self._indexed(records, index_at, signed.root)
         if hashlib.sha256(records[-1].before + records[-1].head + records[-1].body).digest() != last:
@@ -97,14 +103,15 @@ class SnapshotFile:
 
     def _tail(self, offset: int, end: int) -> Iterator[_Record]:
         """Yield the records from `offset` to `end`, each chained to the one before."""
-        rank = 0
+        number: int | None = None
         before = self._at(offset - HASH_BYTES, HASH_BYTES)
         count = 0
         while offset < end:
             record, chain = self._record(offset, before)
-            if record.header.kind < max(rank, Kind.INDEX):
+            number = record.header.sequence if number is None else number
+            if record.header.kind < Kind.INDEX or record.header.sequence != number:
                 raise self._corrupt("the index is not where the last bytes say", offset)
-            rank, before = record.header.kind, chain
+            number, before = number + 1, chain
             offset += RECORD_BYTES + len(record.body) + HASH_BYTES
             count += 1
             yield record
@@ -123,7 +130,7 @@ class SnapshotFile:
         chain.update(body)
         if self._at(offset + RECORD_BYTES + header.stored, HASH_BYTES) != chain.digest():
             raise self._corrupt(f"record {header.sequence} is damaged", offset)
-        return _Record(header, head, body, before), chain.digest()
+        return _Record(offset, header, head, body, before), chain.digest()
 
     def _signed(self, footer: _Record, offset: int) -> Signed:
         try:
@@ -133,19 +140,24 @@ class SnapshotFile:
 
     def _manifest(self, record: _Record, offset: int) -> Manifest:
         try:
-            return decode_manifest(record.body)
+            manifest = decode_manifest(record.body)
         except Malformed as error:
             raise self._corrupt(str(error), offset) from error
+        if manifest.events != self.header.events:
+            raise self._corrupt("the manifest does not agree with the header", offset)
+        return manifest
 
     def _indexed(self, records: list[_Record], offset: int, root: bytes) -> Index | None:
         """Return the index, once the root over its leaves is the one in the footer; None without a key."""
         if not self._opener.opened:
             return None
         try:
-            parts = [self._opener.raw(*record[:3]) for record in records[:-2]]
+            parts = [self._opener.raw(*record[1:4]) for record in records[:-2]]
             index = Index(parts, self._start, self.header.first)
+            index.agree(self.manifest, self.header)
         except Malformed as error:
             raise self._corrupt(str(error), offset) from error
+        self._pass_over(index.end, len(index.entries), records[0])
         parent = None if self.header.parent is None else self.header.parent.root
         start = merkle.start_leaf(self.header.cluster_id, self.header.first, parent)
         leaves = [entry.leaf for entry in index.entries]
@@ -153,15 +165,24 @@ class SnapshotFile:
             raise self._corrupt("the contents are not those that the footer names", offset)
         return index
 
+    def _pass_over(self, offset: int, number: int, first: _Record) -> None:
+        """Raise unless all between contents and index are records that this version may pass over."""
+        rank = Kind.SECRET + 1
+        while offset < first.offset:
+            header = self._record(offset, self._at(offset - HASH_BYTES, HASH_BYTES))[0].header
+            if not rank <= header.kind < Kind.INDEX or header.sequence != number:
+                break
+            offset += RECORD_BYTES + header.stored + HASH_BYTES
+            number, rank = number + 1, header.kind
+        if (offset, number) != (first.offset, first.header.sequence):
+            raise self._corrupt("the index does not agree with the records", first.offset)
+
     # ── parts ────────────────────────────────────────────────────────────────────────────────
 
     def blocks(self, first: int, last: int) -> Iterator[NamedBlock]:
         """Yield the blocks that hold events `first` to `last`: whole blocks, so a few more than those."""
         for entry, position in self._of().events(first, last):
-            raw = self._raw(entry)
-            self._compare(entry, merkle.leaf(entry.kind, raw))
-            block = EventBlock(raw, entry.items, position)
-            yield NamedBlock(block, Source(self._source, self.name), entry.offset)
+            yield self._block(entry, position)
 
     def blob(self, digest: bytes) -> contents.Blob | None:
         """Return the blob whose digest starts with `digest` (8 bytes up), or None."""
@@ -194,8 +215,12 @@ class SnapshotFile:
         """Read and verify one record."""
         if entry.kind == Kind.BLOBS:
             self._pack(entry)
+        elif entry.kind == Kind.EVENTS:
+            self._block(entry, self._of().position_of(entry)).check()
         else:
-            self._compare(entry, merkle.leaf(entry.kind, self._raw(entry)))
+            raw = self._raw(entry)
+            self._compare(entry, merkle.leaf(entry.kind, raw))
+            self._well_formed(entry, lambda: contents.decode_secret(raw))
 
     def _of(self) -> Index:
         self._opener.require()
@@ -203,14 +228,29 @@ class SnapshotFile:
             raise ValueError("an archive that can be read has an index")
         return self._index
 
+    def _block(self, entry: Entry, position: int) -> NamedBlock:
+        raw = self._raw(entry)
+        self._compare(entry, merkle.leaf(entry.kind, raw))
+        block = EventBlock(raw, entry.items, position)
+        if self._well_formed(entry, block.times)[0] != entry.time:
+            raise self._corrupt("a record is not the one that the index lists", entry.offset)
+        return NamedBlock(block, self.name, entry.offset, position)
+
     def _pack(self, entry: Entry) -> list[contents.Blob]:
         raw = self._raw(entry)
+        pack = self._well_formed(entry, lambda: contents.decode_pack(raw, entry.items))
+        digests = [blob.digest for blob in pack]
+        labels = [blob.label for blob in pack]
+        self._compare(entry, merkle.leaf_of_blobs(entry.kind, zip(labels, digests, strict=True)))
+        if self._of().prefixes_of(entry) != b"".join(digest[:PREFIX] for digest in digests):
+            raise self._corrupt("a record is not the one that the index lists", entry.offset)
+        return pack
+
+    def _well_formed(self, entry: Entry, decode: Callable[[], _T]) -> _T:
         try:
-            pack = contents.decode_pack(raw, entry.items)
+            return decode()
         except Malformed as error:
             raise self._corrupt(str(error), entry.offset) from error
-        self._compare(entry, merkle.leaf_of_blobs(entry.kind, ((blob.label, blob.digest) for blob in pack)))
-        return pack
 
     def _raw(self, entry: Entry) -> bytes:
         record, _ = self._record(entry.offset, self._at(entry.offset - HASH_BYTES, HASH_BYTES))
@@ -229,7 +269,7 @@ class SnapshotFile:
 
     def _at(self, offset: int, length: int) -> bytes:
         self._source.seek(offset)
-        data = self._source.read(length)
+        data = Source(self._source, self.name).read(length)
         if len(data) < length:
             raise self._corrupt("cut off: the file ends too early", offset + len(data))
         return data

@@ -1,6 +1,6 @@
 """The statement: a few lines of text that a signature is over, and that say which archive it is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from .format import MAX_NOTE_BYTES, Malformed, SnapshotHeader
@@ -41,10 +41,17 @@ class Signed(NamedTuple):
 
 def encode_footer(text: str, keys: Collection[SigningKey]) -> bytes:
     """Return a footer: the statement, as a signed note where there are keys to sign with."""
+    _check_names(key.name for key in keys)
     note = (sign_note(text, list(keys)) if keys else text).encode()
     if len(note) > MAX_NOTE_BYTES:
         raise Malformed("there are more signatures than fit")
     return note
+
+
+def _check_names(names: Iterable[str]) -> None:
+    # Signed notes allow more; a stranger's name is shown to people, on a terminal.
+    if not all(map(str.isprintable, names)):
+        raise Malformed("a signature has a name that cannot be printed")
 
 
 def decode_footer(note: bytes, header: SnapshotHeader, chain: bytes, trusted: Sequence[PublicKey]) -> Signed:
@@ -63,5 +70,6 @@ def decode_footer(note: bytes, header: SnapshotHeader, chain: bytes, trusted: Se
         raise
     except (UnicodeDecodeError, SigningError) as error:
         raise Malformed("the footer is not a signed note") from error
+    _check_names(opened.strangers)
     signers = tuple(key.name for key in opened.signers)
     return Signed(root_of(opened.text, header, chain), signers, opened.strangers)

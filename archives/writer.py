@@ -33,6 +33,7 @@ from .format import (
     RecordHeader,
     SnapshotHeader,
     check_label,
+    decode_manifest,
     encode,
     encode_header,
     flags_of,
@@ -41,7 +42,7 @@ from .hands import Hand
 from .index import PREFIX, IndexBuilder
 from .info import SnapshotInfo, digest_text
 from .sealing import Recipients, RecordKeys, SealingError, seal
-from .signing import SigningKey
+from .signing import SigningError, SigningKey
 from .statement import encode_footer, statement
 
 EVENTS_LEVEL: Final = 6
@@ -232,7 +233,7 @@ def write_snapshot(
             content.write_secrets(ordered, random)
         omitted = () if keys is not None else tuple(secret.label for secret in ordered)
         return _end(output, header, content, content.manifest(omitted), sign_with)
-    except (Malformed, SealingError) as error:
+    except (Malformed, SealingError, SigningError) as error:
         raise ArchiveUnwritable(name, str(error)) from error
 
 
@@ -260,6 +261,7 @@ def _end(
         output.record(Kind.INDEX, part)
     manifest_at = output.size
     raw = encode(manifest)
+    decode_manifest(raw)  # what no reader would take is not written
     output.record(Kind.MANIFEST, raw)
     parent = None if header.parent is None else header.parent.root
     start = merkle.start_leaf(header.cluster_id, header.first, parent)

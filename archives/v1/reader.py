@@ -41,6 +41,9 @@ class _Rows:
         self.count = len(rows)
         self.first = rows[0].version
 
+    def check(self) -> None:
+        """Nothing is left to be checked."""
+
     def rows(self) -> list[StoredRow]:
         return self._rows
 
