@@ -24,7 +24,9 @@ from .format import (
 
 PACK_BYTES: Final = 1024 * 1024
 PACK_BLOBS: Final = 16_384
-"""Where a pack is closed: before its blobs' and labels' bytes pass this, or at so many. Part of the format."""
+"""Where a pack is closed: before its blobs' and labels' bytes pass this, or at so many.
+
+Part of the format, as the root is over packs."""
 
 _LENGTH: Final = 4
 
