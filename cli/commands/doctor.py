@@ -86,7 +86,6 @@ def _look(session: Session, clouds: list[str], archives: str) -> Iterator[Findin
     for name in wanted:
         yield _try(f"cloud {name}", lambda name=name: _cloud(name))  # type: ignore[misc]
 
-
     if archives:
         yield _try("archives", lambda: _archives(archives))
 
