@@ -113,10 +113,10 @@ class S3Store:
 
     def open(self, name: str) -> BinaryIO:
         """Return the object, read in ranges; it must stay the one that it is now."""
-        from .s3_reading import reader
-
         key = self._key(name)
         with self._talk(name):
+            from .s3_reading import reader
+
             head = self._client.head_object(Bucket=self._bucket, Key=key)
         return reader(self._client, self._talk, self._bucket, key, name, head["ContentLength"], head["ETag"])
 
@@ -166,15 +166,12 @@ class S3Store:
 
     def _put_probe(self) -> None:
         """Put the probe without looking first: what is tried is the server's own care."""
-        from .s3_errors import FAILURES
         from .s3_upload import Upload
 
         upload = Upload(self._client, self._bucket, self._key(PROBE), {}, self._talk)
         write_probe(upload.sink)
-        try:
+        with self._talk(PROBE, writing=True):
             upload.finish()
-        except FAILURES as error:
-            raise self._talk.told(error, PROBE, writing=True) from error
 
     def _key(self, name: str) -> str:
         return self._base + checked(name)

@@ -228,6 +228,13 @@ def test_a_server_without_conditional_writes_is_refused_by_name(
     assert uploads(moto_place) == []
 
 
+def test_a_check_finds_a_server_without_conditional_writes(moto_place: Place, front: Faulty) -> None:
+    front.fail("PUT ", 501)
+
+    with pytest.raises(NotExclusive):
+        moto_place.store.check()
+
+
 def test_a_server_that_ignores_the_condition_is_found_by_a_check(
     moto_place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,10 +329,8 @@ def test_without_the_extra_the_command_that_installs_it_is_named(
     monkeypatch.setitem(sys.modules, "boto3.exceptions", None)  # as if it were not installed
     monkeypatch.setitem(sys.modules, "boto3", None)
 
-    with pytest.raises(ExtraMissing) as caught:
-        list(moto_place.store.list())
-
-    assert caught.value.hint == "pip install 'kubisnap[s3]'"
+    for error in assert_all_fail(moto_place, ExtraMissing):
+        assert error.hint == "pip install 'kubisnap[s3]'"
 
 
 # ── write-once buckets, and other people ─────────────────────────────────────────────────────────
