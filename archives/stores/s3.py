@@ -7,13 +7,14 @@ loaded with the first request.
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from ...engine.errors import NotFound
 from .base import PROBE, Leftover, Stored, checked, write_probe
-from .errors import ExtraMissing, HeldByLock, NameTaken, NotExclusive, StoreDenied
+from .errors import ExtraMissing, HeldByLock, NameTaken, NotExclusive, StoreDenied, StoreFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,8 +109,10 @@ class S3Store:
                 raise self._talk.told(error, name, writing=True) from error
         else:
             # Some servers look first and write then when parts are put together: see who came last.
-            if upload.in_parts and self._whose(name, mark) == "theirs":
-                raise NameTaken(self.url, name)
+            # One that does not answer now has said yes before.
+            with suppress(StoreFailed):
+                if upload.in_parts and self._whose(name, mark) == "theirs":
+                    raise NameTaken(self.url, name)
 
     def open(self, name: str) -> BinaryIO:
         """Return the object, read in ranges; it must stay the one that it is now."""

@@ -126,6 +126,18 @@ def test_an_archive_whose_every_answer_was_lost_is_looked_for(
     assert stored(moto_place) == {NAME: content}
 
 
+def test_an_archive_that_is_there_counts_though_it_cannot_be_looked_at(
+    moto_place: Place, front: Faulty
+) -> None:
+    def write(sink: BinaryIO) -> None:
+        sink.write(LARGE)
+        front.fail("HEAD ", 400, times=9)
+
+    moto_place.store.put(NAME, write)
+
+    assert stored(moto_place) == {NAME: LARGE}
+
+
 def test_a_name_that_somebody_else_took_is_not_taken_for_ours(moto_place: Place, front: Faulty) -> None:
     front.fail("HEAD ", 404)  # as if it came a moment later
     moto_place.replace(NAME, b"theirs")
