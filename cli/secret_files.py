@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from ..engine.errors import InvalidInput
-from .passphrases import hidden
 from .session import Session
 
 FIELD = "--secrets"
@@ -40,6 +38,8 @@ def read_secrets(path: Path | None) -> dict[str, bytes]:
     """Return what a file of secrets holds. Raises `InvalidInput`, which quotes no value."""
     if path is None:
         return {}
+    import yaml
+
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
@@ -69,6 +69,8 @@ def completed(
     wanted = [label for label in omitted if label not in known]
     if strangers := sorted(set(given) - set(wanted) - set(known)):
         raise InvalidInput(FIELD, f"the snapshot has no secret {strangers[0]}", advice=_named(wanted))
+    from .passphrases import hidden
+
     missing = [label for label in wanted if label not in given]
     if missing and not session.interactive:
         raise InvalidInput(
@@ -92,6 +94,8 @@ def refuse_if_there(path: Path | None) -> None:
 
 def write_secrets(path: Path, secrets: Mapping[str, bytes]) -> None:
     """Write a new file that only its owner may read. Raises `InvalidInput` where there is one."""
+    import yaml
+
     values = {label: _text(value) for label, value in secrets.items()}
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

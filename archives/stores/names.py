@@ -18,7 +18,6 @@ _FORM: Final = re.compile(
     r"(?:-(?P<parent>[0-9a-f]{32}))?\.ksnap",
     re.ASCII,
 )
-_TIME: Final = "%Y%m%dT%H%M%S.%fZ"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -76,7 +75,7 @@ def _read(name: str) -> tuple[str, str, int, int, str, str] | None:
     if found is None:
         return None
     try:
-        moment = datetime.strptime(found["time"], _TIME).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(found["time"])
     except ValueError:
         return None
     captured = (moment - _EPOCH) // _MICROSECOND

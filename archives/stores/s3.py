@@ -7,13 +7,14 @@ loaded with the first request.
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from ...engine.errors import NotFound
 from .base import PROBE, Leftover, Stored, checked, write_probe
-from .errors import ExtraMissing, HeldByLock, NameTaken, NotExclusive, StoreDenied
+from .errors import ExtraMissing, HeldByLock, NameTaken, NotExclusive, StoreDenied, StoreFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -108,15 +109,17 @@ class S3Store:
                 raise self._talk.told(error, name, writing=True) from error
         else:
             # Some servers look first and write then when parts are put together: see who came last.
-            if upload.in_parts and self._whose(name, mark) == "theirs":
-                raise NameTaken(self.url, name)
+            # One that does not answer now has said yes before.
+            with suppress(StoreFailed):
+                if upload.in_parts and self._whose(name, mark) == "theirs":
+                    raise NameTaken(self.url, name)
 
     def open(self, name: str) -> BinaryIO:
         """Return the object, read in ranges; it must stay the one that it is now."""
-        from .s3_reading import reader
-
         key = self._key(name)
         with self._talk(name):
+            from .s3_reading import reader
+
             head = self._client.head_object(Bucket=self._bucket, Key=key)
         return reader(self._client, self._talk, self._bucket, key, name, head["ContentLength"], head["ETag"])
 
@@ -166,15 +169,12 @@ class S3Store:
 
     def _put_probe(self) -> None:
         """Put the probe without looking first: what is tried is the server's own care."""
-        from .s3_errors import FAILURES
         from .s3_upload import Upload
 
         upload = Upload(self._client, self._bucket, self._key(PROBE), {}, self._talk)
         write_probe(upload.sink)
-        try:
+        with self._talk(PROBE, writing=True):
             upload.finish()
-        except FAILURES as error:
-            raise self._talk.told(error, PROBE, writing=True) from error
 
     def _key(self, name: str) -> str:
         return self._base + checked(name)

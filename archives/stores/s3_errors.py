@@ -100,12 +100,12 @@ class Talk:
         self._bucket = bucket
 
     @contextmanager
-    def __call__(self, name: str = "") -> Iterator[None]:
+    def __call__(self, name: str = "", *, writing: bool = False) -> Iterator[None]:
         """Raise our errors instead of boto3's, about the object `name`."""
         try:
             yield
         except FAILURES as error:
-            raise self.told(error, name) from error
+            raise self.told(error, name, writing=writing) from error
 
     def told(self, error: Exception, name: str = "", *, writing: bool = False) -> KubisnapError:
         """Return our error for one of boto3's."""

@@ -7,11 +7,12 @@ and to have it again is to remove the marker.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .base import PROBE, ArchiveStore, Leftover, Stored
-from .errors import NameTaken
+from .errors import HeldByLock, NameTaken
 from .names import SnapshotName
 from .retention import needed, newest_full
 
@@ -51,8 +52,10 @@ class Sweep:
     snapshots: tuple[Item, ...] = ()
     markers: tuple[Stored, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
-    held_back: tuple[Item, ...] = field(default=())
-    """Forgotten long enough ago, and kept: others stand on them, or it is a log's last full one."""
+    held_back: tuple[Item, ...] = ()
+    """Forgotten long enough ago, and kept: others stand on them, a lock, or it is a log's last full one."""
+    locked: tuple[HeldByLock, ...] = ()
+    """What an object lock did not let go; known only once it was tried."""
 
 
 def listing(store: ArchiveStore) -> Listing:
@@ -155,7 +158,8 @@ def sweep(store: ArchiveStore, plan: Sweep, now: int, grace: int) -> Sweep:
     """Remove what was planned and is still to be removed now, and return that.
 
     The store is looked at again first: a snapshot that was brought back since, or that a new increment
-    stands on, stays. Two sweeps at once remove the same and disturb each other in nothing.
+    stands on, stays. Two sweeps at once remove the same and disturb each other in nothing. What an
+    object lock holds stays with what it stands on, and does not keep the others.
     """
     again = plan_sweep(store, now, grace)
     agreed = {item.name for item in plan.snapshots}
@@ -165,11 +169,31 @@ def sweep(store: ArchiveStore, plan: Sweep, now: int, grace: int) -> Sweep:
         leftovers=tuple(leftover for leftover in again.leftovers if leftover in plan.leftovers),
         held_back=again.held_back,
     )
-    for item in done.snapshots:
-        store.delete(str(item.name))
-        store.delete(marker_of(item.name))
-    for marker in done.markers:
-        store.delete(marker.name)
+    done = _remove_snapshots(store, done)
+    for name in [marker.name for marker in done.markers]:
+        with suppress(HeldByLock):
+            store.delete(name)
     for leftover in done.leftovers:
         store.discard(leftover)
     return done
+
+
+def _remove_snapshots(store: ArchiveStore, plan: Sweep) -> Sweep:
+    """Remove what no lock holds and nothing that is locked stands on; return what came of it."""
+    removed: list[Item] = []
+    locked: list[HeldByLock] = []
+    stuck: set[SnapshotName] = set()
+    for item in plan.snapshots:
+        if item.name in stuck:
+            continue
+        try:
+            store.delete(str(item.name))
+        except HeldByLock as error:
+            locked.append(error)
+            stuck |= {item.name} | needed([item.name], [other.name for other in plan.snapshots])
+            continue
+        removed.append(item)
+        with suppress(HeldByLock):  # a marker without a snapshot is removed when its lock is over
+            store.delete(marker_of(item.name))
+    held = (*plan.held_back, *(item for item in plan.snapshots if item.name in stuck))
+    return replace(plan, snapshots=tuple(removed), held_back=held, locked=tuple(locked))

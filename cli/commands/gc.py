@@ -49,3 +49,5 @@ def gc(
         "Collection",
         {"archives": store.url, "dry_run": dry_run, **render.sweep_document(done)},
     )
+    for error in done.locked:
+        session.tell(f"note: {error}")

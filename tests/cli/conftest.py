@@ -331,6 +331,8 @@ def normal(desk: Desk) -> Callable[[str], str]:
     known = (
         (re.escape(str(desk.home)), "~"),
         (r"sha256:[0-9a-f]{12,}", "sha256:DIGEST"),
+        (r"snap:[0-9a-f]{12,}", "snap:DIGEST"),
+        (r"-[0-9a-f]{8}/\d{8}T\d{6}\.\d{6}Z-(\d+)-[0-9a-f]{32}", r"-ID/TIME-\1-DIGEST"),
         (r"\b\d+(\.\d+)? [kMGT]B\b", "SIZE"),
         (r"(?<=events, )\d+ bytes", "SIZE"),
         (r'(?<=bytes": )\d+', "SIZE"),

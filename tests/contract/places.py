@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from kubisnap.archives.stores import ArchiveStore, open_store
 from tests.contract.s3_servers import BUCKET, Server
 
 _NUMBERS = itertools.count(1)
+_LOADER = create_loader()
 
 
 @dataclass
@@ -41,6 +44,8 @@ def in_environment(server: Server, patch: pytest.MonkeyPatch) -> None:
     """Let nothing of this machine's own access to S3 get in."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
+    # the description of S3's API is read from the disk once, and not for each of a hundred stores
+    patch.setattr(botocore.session, "create_loader", lambda *_paths: _LOADER)
     for name, value in server.environment.items():
         patch.setenv(name, value)
 

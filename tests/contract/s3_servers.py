@@ -126,6 +126,7 @@ def seaweedfs(folder: Path, program: str) -> Iterator[Server]:
         "-s3",
         f"-s3.config={identities}",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         f"-s3.localSocket={folder}/s3.sock",
         f"-filer.localSocket={folder}/filer.sock",
         *given,
@@ -140,6 +141,9 @@ def seaweedfs(folder: Path, program: str) -> Iterator[Server]:
             yield server
         finally:
             process.kill()
+            for port in ports:  # it puts sockets there whatever TMPDIR says
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink()
 
 
 def free_ports(count: int) -> list[int]:

@@ -153,11 +153,11 @@ def test_one_may_stand_on_one_that_was_forgotten_and_is_still_there() -> None:
     assert kept(verdict) == {child: ("last",)}
 
 
-def test_a_circle_and_a_chain_of_a_hundred_thousand_end() -> None:
+def test_a_circle_and_a_chain_of_thousands_end() -> None:
     circle = [at("2026-11-01T00:00:00", 1, 2), at("2026-11-02T00:00:00", 2, 1)]
     chain = [
         SnapshotName("web", "0a1b2c3d", n, n, f"{n:032x}", f"{n - 1:032x}" if n > 1 else "")
-        for n in range(1, 100_001)
+        for n in range(1, 5_001)
     ]
 
     assert complete(circle) == set()
