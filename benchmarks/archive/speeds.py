@@ -17,7 +17,8 @@ from kubisnap.engine.journal.log import open_journal
 
 RUNS = 7
 VERIFY_BAR, READ_BAR, CAPTURE_BAR = 60.0, 70.0, 1.0
-BARRED = "one file"
+BARRED = "a file an event"
+"""A log as JSON files is a file an object, as Velero has them; the others are printed for comparison."""
 
 
 def verifying(path: Path, runs: int) -> list[Figure]:
