@@ -34,7 +34,7 @@ from kubisnap.archives import (
 )
 from kubisnap.engine.errors import CorruptArchive, UnsupportedArchive
 from kubisnap.engine.journal.codec import StoredRow
-from tests.independent import ksnap_keys, ksnap_reader
+from tests.independent import ksnap_keys, ksnap_reader, ksnap_root
 from tests.independent.ksnap_reader import Archive, Refused
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -98,6 +98,51 @@ def agree(one: Archive, other: Archive) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_both_readers_say_the_same_of_a_golden_file(name: str) -> None:
     agree(first(bytes_of(name)), second(bytes_of(name)))
+
+
+@pytest.mark.parametrize("name", ["plain", "signed", "omitted", "child"])
+def test_the_document_leads_a_writer_to_the_root_of_a_golden_file(name: str) -> None:
+    [one] = [one for one in made()["golden"]() if one.name == name]
+    parent = one.options.get("parent")
+
+    assert second(bytes_of(name)).root == ksnap_root.root(
+        made()["CLUSTER"],
+        [ksnap_root.Row(row.tag, row.state) for row in one.rows],
+        one.options.get("blobs", ()),
+        parent=(parent.root, parent.position) if parent else (b"", 0),
+        known=one.options.get("known", ()),
+        omitted=sorted(secret.label for secret in one.options.get("secrets", ())),
+    )
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [1_048_576, 1_048_576, 99],
+        [1_048_576, 1_048_577],
+        [4_194_304, 99],
+        [99, 4_194_304],
+        [99] * 3,
+    ],
+)
+def test_the_document_leads_a_writer_to_the_same_blocks_and_packs(sizes: list[int]) -> None:
+    """Right at the edges of the rules: an envelope of so many bytes each, and a blob of half as many."""
+    rows = [row_of(size) for size in sizes]
+    blobs = [Blob(f"v1/{n}", bytes([n]) * (size // 2)) for n, size in enumerate(sizes)]
+    sink = io.BytesIO()
+    header = SnapshotHeader(
+        cluster_id=CLUSTER, cluster_name="web", first=1, position=len(rows), parent=None, tool="kubisnap"
+    )
+    written = write_snapshot(sink, header, [StoredRow(n, *row) for n, row in enumerate(rows, 1)], blobs=blobs)
+
+    assert written.root == ksnap_root.root(CLUSTER, rows, blobs)
+
+
+def row_of(size: int) -> ksnap_root.Row:
+    """Return an event with an envelope of exactly so many bytes."""
+    head = b"\x97" + msgpack.packb([1, 0, "ada", 1, 0, ""])[1:] + b"\xc6"
+    length = size - len(head) - 4
+    return ksnap_root.Row("edge", head + length.to_bytes(4) + bytes(length))
 
 
 def test_the_second_reader_joins_a_child_to_its_parent() -> None:
@@ -287,4 +332,12 @@ def test_both_readers_say_the_same_of_whatever_is_written(
     )
     other = second(data, IDENTITY)
     agree(first(data, str(IDENTITY)), other)
+    if not (encrypted and secrets):
+        assert other.root == ksnap_root.root(
+            CLUSTER,
+            [ksnap_root.Row(tag, msgspec.msgpack.encode(row)) for tag, row in rows],
+            blobs,
+            parent=(parent.root, parent.position) if parent else (b"", 0),
+            omitted=sorted(label for label, _ in secrets),
+        )
     assert ksnap_keys.signers(other.note, {SIGNER.name: SIGNER.public.raw}) == [SIGNER.name] * signed
