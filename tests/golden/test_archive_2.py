@@ -31,8 +31,8 @@ FROZEN = {
         "sha256:95b10eba2d137fa298bb1d74bcd0259f998d9f86851a4b81bdca46d8a45a9ad9",
     ),
     "encrypted": (
-        "03beb8e0c09c4e8bd20e2cee41da69bcd5438e8369835bf2f9ae2bb5c94b5f32",
-        "sha256:1373ff9dc0da3f75d2b8a6088d4a60aa9c19a132734486cc87b741b662f4cf83",
+        "dfb422b03fbfea929ef9e4749ff2ef39b3763102cc24453a57c66317283c6532",
+        "sha256:6405cabca9746cee834ff7327bd65bc7961a5437dfcd9f799479c96294b64de0",
     ),
     "passphrase": (
         "ce19d2ae7f30961c639c34bb3dd36fc05eb925e0274e94e5a74c72f29e9a1434",

@@ -55,12 +55,13 @@ def opener(unwrap: Callable[[bytes], bytes | None]) -> Callable[[list[Any]], Dec
 
 def secret_of(raw: bytes) -> tuple[str, bytes]:
     """Return a secret's label and bytes."""
-    nonce, label, secret, padding = unpack(raw)
-    bare = len(msgpack.packb([nonce, label, secret, b""]))
-    length = max(bare, 256)
+    nonce, label, data = unpack(raw)
+    secret, named = data[4 : 4 + int.from_bytes(data[:4])], len(msgpack.packb(label))
+    length = max(named + 4 + len(secret), 256)
     exponent = length.bit_length() - 1
     step = 1 << exponent - exponent.bit_length()  # Padmé
-    need(len(nonce) == 32 and padding == bytes(-(-length // step) * step - bare), "padded otherwise")
+    whole = (data[:4] + secret).ljust(-(-length // step) * step - named, b"\0")
+    need(len(nonce) == 32 and data == whole and int.from_bytes(data[:4]) == len(secret), "padded otherwise")
     return label, secret
 
 

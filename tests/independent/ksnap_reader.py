@@ -187,6 +187,9 @@ def _read(data: bytes, open_seal: Callable[[list[Any]], Decrypt] | None) -> Arch
             labels, bodies = unpack(raw)
             need(len(labels) == len(bodies) == one.items, "a pack miscounts")
             blobs += zip(labels, bodies, strict=True)
+            need(
+                labels == sorted(labels) and blobs[-one.items - 1 :][0][0] <= labels[0], "labels out of order"
+            )
             digests = [sha256(blob) for blob in bodies]
             named = zip((label.encode() for label in labels), digests, strict=True)
             leaf = sha256(b"\0\2", *(struct.pack(">H", len(name)) + name + digest for name, digest in named))

@@ -67,7 +67,7 @@ def packs(blobs: Iterable[tuple[str, bytes]], known: Iterable[bytes]) -> Iterato
         if (digest := sha256(blob)) in seen:
             continue
         seen.add(digest)
-        length = sum(len(one) for _, one in pack) + len(blob)
+        length = sum(len(name.encode()) + len(one) for name, one in [*pack, (label, blob)])
         if pack and (len(pack) == 16_384 or length > 1024 * 1024):
             yield pack
             pack = []
