@@ -102,7 +102,11 @@ def test_what_is_no_cluster_of_ours_is_refused_before_anything_is_written(world:
 
 @pytest.mark.parametrize(
     ("cluster_id", "name", "problem"),
-    [("name:web", "web", "id is not one"), ("a" * 32, "No Name", "not valid"), ("a" * 32, "x/../y", "not valid")],
+    [
+        ("name:web", "web", "id is not one"),
+        ("a" * 32, "No Name", "not valid"),
+        ("a" * 32, "x/../y", "not valid"),
+    ],
 )
 def test_a_log_with_an_impossible_id_or_name_is_refused(cluster_id: str, name: str, problem: str) -> None:
     from kubisnap.engine.domain.model import Placement
