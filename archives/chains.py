@@ -42,15 +42,23 @@ def nowhere(_: Parent) -> Found | None:
 class Chain:
     """An archive and those that it goes on from. `tip` is read first, then its parents, then the rest.
 
-    `access` is for all of them. Raises what reading raises, and `MissingParent`.
+    `access` is for all of them. `claim` is what the tip's root begins with, in hex, where its name or
+    whoever asked for it says so. Raises what reading raises, and `MissingParent`.
     """
 
     def __init__(
-        self, tip: BinaryIO, *, name: str, find: Finder = nowhere, access: Access | None = None
+        self,
+        tip: BinaryIO,
+        *,
+        name: str,
+        find: Finder = nowhere,
+        access: Access | None = None,
+        claim: str = "",
     ) -> None:
         self._find = find
         self._access = access
         self._name = name
+        self._claim = claim
         self.reader = open_reader(tip, name=name, access=access)
         self.links: list[SnapshotInfo] = []
         """What was read so far, the newest first; whole once the events were taken."""
@@ -117,6 +125,8 @@ class Chain:
     def _compare(self, reader: Reader, name: str, due: Parent | None) -> None:
         info = self.links[-1]
         if due is None:
+            if not info.root.hex().startswith(self._claim):
+                raise CorruptArchive(name, "its contents are not those that its name says")
             self.omitted = info.manifest.omitted
             return
         header = reader.header

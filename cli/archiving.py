@@ -29,7 +29,7 @@ from ..archives.stores import ArchiveStore, SnapshotName
 from ..engine.errors import Refused, StoreUnusable
 from ..engine.journal.codec import Codec
 from ..engine.operations.snapshots import ArchivedCluster, Capture, Since, Written, unpack_events
-from .sources import address_of, finder, open_at, opened
+from .sources import address_of, claim_of, finder, open_at, opened
 
 _CHUNK: Final = 1024 * 1024
 _NAMED: Final = 32
@@ -123,7 +123,7 @@ class Base(NamedTuple):
 def base_of(file: str, parents: Sequence[Path], access: Access | None = None) -> Base:
     """Read and verify a snapshot, and those that it goes on from, to make one that goes on from it."""
     with open_at(file) as source:
-        chain = Chain(source, name=file, find=finder(file, parents), access=access)
+        chain = Chain(source, name=file, find=finder(file, parents), access=access, claim=claim_of(file))
         newest = deque(chain.rows(), maxlen=1)
     if not newest:
         raise Refused(f"{file} holds no events to go on from")
@@ -140,7 +140,7 @@ def name_of(file: str) -> str:
 def chained(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> Iterator[Chain]:
     """Open an archive with its parents. Nothing of it counts before its last event was taken."""
     with opened(file) as (source, name):
-        yield Chain(source, name=name, find=finder(file, parents), access=access)
+        yield Chain(source, name=name, find=finder(file, parents), access=access, claim=claim_of(file))
 
 
 class Unpacked(NamedTuple):

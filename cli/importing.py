@@ -11,7 +11,7 @@ from ..engine.journal.codec import StoredRow
 from ..engine.journal.lines import MAX_LINE_BYTES, NotALine, from_line
 from ..engine.journal.whole import WholeLog
 from ..engine.operations.importing import checked_log
-from .sources import finder, opened
+from .sources import claim_of, finder, opened
 
 
 def read_log(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> WholeLog:
@@ -20,7 +20,7 @@ def read_log(file: str, parents: Sequence[Path] = (), *, access: Access | None =
         start = _peek(source)
         if start == b"{":
             return _of_lines(source, name)
-        chain = Chain(source, name=name, find=finder(file, parents), access=access)
+        chain = Chain(source, name=name, find=finder(file, parents), access=access, claim=claim_of(file))
         return checked_log(name, chain.reader.header.cluster_id, chain.rows())
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from ..archives import Access, SnapshotFile, SnapshotInfo
 from ..archives.format import HASH_BYTES, MAJOR, RECORD_BYTES, Kind
 from ..archives.source import Source, read_start
+from ..engine.errors import CorruptArchive
 from .archiving import check_file
-from .sources import open_at
+from .sources import claim_of, open_at
 
 
 class Inspected(NamedTuple):
@@ -38,7 +39,10 @@ def can_jump(file: str) -> bool:
 def parts_of(file: str, access: Access | None = None) -> Iterator[SnapshotFile]:
     """Open an archive that `can_jump` at its end."""
     with open_at(file) as source:
-        yield SnapshotFile(source, name=file, access=access)
+        found = SnapshotFile(source, name=file, access=access)
+        if not found.info.root.hex().startswith(claim_of(file)):
+            raise CorruptArchive(file, "its contents are not those that its name says")
+        yield found
 
 
 def inspect_file(file: str, access: Access | None = None) -> Inspected:

@@ -114,18 +114,19 @@ def _neighbours(tip: str, root: str) -> Iterator[str]:
         store: ArchiveStore = open_store(_S3 + bucket, field="FILE")
         folder = name.rpartition("/")[0]
         names = [item.name for item in store.list(f"{folder}/" if folder else "")]
-        yield from (f"{_S3}{bucket}/{name}" for name in names if _claims(name, root))
+        yield from (f"{_S3}{bucket}/{name}" for name in names if claim_of(name) == root)
         return
-    paths = sorted(Path(tip).parent.glob(_PATTERN), key=lambda path: (not _claims(str(path), root), path))
+    paths = sorted(Path(tip).parent.glob(_PATTERN), key=lambda path: (claim_of(str(path)) != root, path))
     for path in paths:
         yield str(path)
-        if _claims(str(path), root):
+        if claim_of(str(path)) == root:
             return
 
 
-def _claims(path: str, root: str) -> bool:
-    name = SnapshotName.parse("/".join(path.split("/")[-2:]))
-    return name is not None and name.root == root
+def claim_of(address: str) -> str:
+    """Return what a root begins with according to a snapshot's name in a store; empty for other names."""
+    name = SnapshotName.parse("/".join(address.split("/")[-2:]))
+    return "" if name is None else name.root
 
 
 def root_of(address: str) -> bytes:
