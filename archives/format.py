@@ -136,7 +136,8 @@ SECRET_CLASS: Final = 1
 _COMPRESSED: Final = 0x01
 _ENCRYPTED: Final = 0x02
 IGNORABLE: Final = 0x80
-"""A record that a reader who does not know its kind may pass over; no such kind is defined yet."""
+"""A record that a reader who does not know its kind may pass over: between the last kind of content and
+the index. No such kind is defined yet."""
 
 _PUBLIC: Final = frozenset({Kind.MANIFEST, Kind.FOOTER})
 _RECORD = struct.Struct("<4sBBHQIII")
@@ -192,7 +193,7 @@ class RecordHeader(NamedTuple):
         if self.kind < after:
             raise Malformed(f"record {sequence} stands after what it must stand before")
         if self.kind not in Kind.__members__.values():
-            if self.flags & IGNORABLE:
+            if self.flags & IGNORABLE and Kind.SECRET < self.kind < Kind.INDEX:
                 return
             raise Malformed(f"a record is none of those of format {VERSION}")
         kind = Kind(self.kind)

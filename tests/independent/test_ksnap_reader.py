@@ -222,7 +222,7 @@ def with_record(data: bytes, kind: int, flags: int, *, before: int = ksnap_reade
         places.setdefault(one.kind, len(out))
         chain = hashlib.sha256(chain + head + body).digest()
         out += head + body + chain
-    offsets = (places[ksnap_reader.INDEX], places[ksnap_reader.MANIFEST])
+    offsets = (places.get(ksnap_reader.INDEX, places[ksnap_reader.MANIFEST]), places[ksnap_reader.MANIFEST])
     return out + struct.pack("<QQ32s8s", *offsets, chain, b"KSNPEND\n")
 
 
@@ -251,6 +251,17 @@ def test_both_readers_refuse_other_records_that_they_do_not_know(kind: int, flag
         second(data)
     with pytest.raises(CorruptArchive):
         first(data)
+
+
+def test_a_kind_below_all_others_is_no_ignorable_one_though_nothing_follows_it() -> None:
+    empty = write([], Parent(b"p" * 32, 5))
+    data = with_record(empty, 0x00, 0x80, before=ksnap_reader.MANIFEST)
+    with pytest.raises(Refused):
+        second(data)
+    with pytest.raises(CorruptArchive, match="none of those"):
+        first(data)
+    with pytest.raises(CorruptArchive):
+        SnapshotFile(io.BytesIO(data), name="x")
 
 
 def with_start(data: bytes, minor: int, **changed: Any) -> bytes:
