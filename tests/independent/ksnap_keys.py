@@ -5,7 +5,7 @@
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from tests.independent.ksnap_reader import Decrypt, Refused, need, sha256, unpack
+from tests.independent.ksnap_reader import Archive, Decrypt, Refused, need, sha256, unpack
 
 SUITE = "age-chacha20poly1305-hkdf-sha256-v1"
 
@@ -81,3 +81,15 @@ def signers(note: str, trusted: Mapping[str, bytes]) -> list[str]:
                 raise Refused("a signature does not hold") from error
             names.append(name)
     return names
+
+
+def join(archives: Sequence[Archive]) -> tuple[list[dict[str, Any]], list[tuple[str, bytes]]]:
+    """Return a whole log and its blobs from a chain of archives, the oldest first."""
+    due: list[Any] | None = None
+    for one in archives:
+        need(one.header["parent"] == due, "not the parent")
+        need(one.header["cluster_id"] == archives[0].header["cluster_id"], "another cluster's")
+        due = [one.root, one.header["position"]]
+    return [event for one in archives for event in one.events], [
+        pair for one in archives for pair in one.blobs
+    ]

@@ -1,8 +1,7 @@
 """Reads snapshot archives of format 2.0 by docs/archive-format.md alone: nothing of kubisnap is in here.
 
-A second opinion on the format, for tests and for whoever wants to write a third. It holds the whole file in
-memory and checks all that the document has checked but the spelling of names; `ksnap_keys` opens and
-authenticates.
+A second opinion on the format. It holds the whole file in memory, and checks all that the document has
+checked but the spelling of names; `ksnap_keys` opens, authenticates, and joins a chain.
 """
 
 import hashlib
@@ -11,34 +10,23 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, count
 from types import SimpleNamespace as Record
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 import zstandard
 
 EVENTS, BLOBS, SECRET, INDEX, MANIFEST, FOOTER = 1, 2, 3, 0x12, 0x13, 0x1F
-CONTENT = (EVENTS, BLOBS, SECRET)
 HEADER = ["format", "cluster_id", "cluster_name", "first", "position", "parent", "tool", "must", "sealed"]
 COUNTS = ["events", "blobs", "blob_bytes", "secrets", "raw", "first_time", "last_time", "omitted"]
 ROW = ["position", "tag", "schema", "time", "actor", "operation", "cause", "reason", "payload"]
-Decrypt = Callable[[bytes, int, int, bytes], bytes]
-"""Takes header hash and record header together, class, sequence, body."""
+Decrypt = Callable[[bytes, int, int, bytes], bytes]  # header hash and record header, class, sequence, body
+
+
+Archive = Record  # what `read` returns: events are dictionaries, blobs labels and bytes, secrets raw records
 
 
 class Refused(Exception):
     """Not an archive of format 2.0, or a damaged one, or one that was not opened."""
-
-
-class Archive(NamedTuple):
-    """What a file holds. Events are dictionaries, blobs pairs of label and bytes, secrets raw records."""
-
-    header: dict[str, Any]
-    manifest: dict[str, Any]
-    events: list[dict[str, Any]]
-    blobs: list[tuple[str, bytes]]
-    secrets: list[bytes]
-    root: bytes
-    note: str
 
 
 def need(condition: object, problem: str) -> None:
@@ -51,7 +39,6 @@ def sha256(*parts: bytes) -> bytes:
 
 
 def tree(leaves: Sequence[bytes]) -> bytes:
-    """RFC 6962, section 2.1."""
     if len(leaves) == 1:
         return leaves[0]
     half = 1 << (len(leaves) - 1).bit_length() - 1
@@ -65,7 +52,6 @@ def unpack(data: bytes) -> Any:
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], int]:
-    """Return the header, and where the first record begins."""
     magic, major, minor, length = struct.unpack_from("<8sHHI", data)
     need(magic == b"\x89KSN\r\n\x1a\n" and length <= 65_536, "not an archive")
     need(sha256(data[: 16 + length]) == data[16 + length : 48 + length], "the header is damaged")
@@ -102,10 +88,10 @@ def records(data: bytes, at: int) -> Iterator[Record]:
 
 def raw_of(record: Record, header_hash: bytes, decrypt: Decrypt | None) -> bytes:
     """Return a record's raw body, its header compared with what its kind and the file ask for."""
-    sealed = decrypt is not None and record.kind in {*CONTENT, INDEX}
-    need(record.kind in {*CONTENT, INDEX, MANIFEST, FOOTER}, "a kind that is not known")
+    sealed = decrypt is not None and record.kind in {EVENTS, BLOBS, SECRET, INDEX}
+    need(record.kind in {EVENTS, BLOBS, SECRET, INDEX, MANIFEST, FOOTER}, "a kind that is not known")
     need(record.flags == (record.kind in {EVENTS, BLOBS}) + 2 * sealed, "flags of another kind or file")
-    need(bool(record.items) == (record.kind in CONTENT), "items of another kind")
+    need(bool(record.items) == (record.kind <= SECRET), "items of another kind")
     need(sealed or record.kind != SECRET, "a secret in the open")
     body: bytes = record.body
     if decrypt and sealed:
@@ -187,9 +173,7 @@ def _read(data: bytes, open_seal: Callable[[list[Any]], Decrypt] | None) -> Arch
             labels, bodies = unpack(raw)
             need(len(labels) == len(bodies) == one.items, "a pack miscounts")
             blobs += zip(labels, bodies, strict=True)
-            need(
-                labels == sorted(labels) and blobs[-one.items - 1 :][0][0] <= labels[0], "labels out of order"
-            )
+            need([label for label, _ in blobs] == sorted(label for label, _ in blobs), "labels out of order")
             digests = [sha256(blob) for blob in bodies]
             named = zip((label.encode() for label in labels), digests, strict=True)
             leaf = sha256(b"\0\2", *(struct.pack(">H", len(name)) + name + digest for name, digest in named))
@@ -207,22 +191,9 @@ def _read(data: bytes, open_seal: Callable[[list[Any]], Decrypt] | None) -> Arch
     whose = bytes.fromhex(header["cluster_id"]) + struct.pack(">Q", header["first"])
     first = sha256(b"\0\0", whose, (header["parent"] or [b""])[0])
     root = tree([first, *leaves, sha256(b"\0\x13", summary)])
-    lines = (
-        f"kubisnap.io/snapshot/v2\ncluster {header['cluster_id']}\n"
-        f"events {header['first']} {header['position']}\nroot {root.hex()}\nchain {foot.before.hex()}\n"
-    )
+    lines = f"kubisnap.io/snapshot/v2\ncluster {header['cluster_id']}\nevents {header['first']} "
+    lines += f"{header['position']}\nroot {root.hex()}\nchain {foot.before.hex()}\n"
     text, divided, _ = note.decode().rpartition("\n\n")
     need(lines == (f"{text}\n" if divided else note.decode()), "a footer of something else")
-    return Archive(header, manifest, events, blobs, secrets, root, note.decode())
-
-
-def join(archives: Sequence[Archive]) -> tuple[list[dict[str, Any]], list[tuple[str, bytes]]]:
-    """Return a whole log and its blobs from a chain of archives, the oldest first."""
-    due: list[Any] | None = None
-    for one in archives:
-        need(one.header["parent"] == due, "not the parent")
-        need(one.header["cluster_id"] == archives[0].header["cluster_id"], "another cluster's")
-        due = [one.root, one.header["position"]]
-    return [event for one in archives for event in one.events], [
-        pair for one in archives for pair in one.blobs
-    ]
+    kept = {"manifest": manifest, "events": events, "blobs": blobs, "secrets": secrets, "root": root}
+    return Record(header=header, note=note.decode(), **kept)

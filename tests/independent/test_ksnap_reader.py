@@ -79,7 +79,7 @@ def first(data: bytes, *private: str) -> Archive:
         manifest=msgspec.msgpack.decode(msgspec.msgpack.encode(found.info.manifest)),
         events=[event_of(row) for row in found.rows],
         blobs=[(blob.label, blob.data) for blob in found.blobs],
-        secrets=[tuple(secret) for secret in found.secrets],  # type: ignore[misc]
+        secrets=[tuple(secret) for secret in found.secrets],
         root=found.info.root,
         note="",
     )
@@ -92,7 +92,7 @@ def event_of(row: StoredRow) -> dict[str, Any]:
 
 def agree(one: Archive, other: Archive) -> None:
     secrets: list[Any] = list(map(ksnap_keys.secret_of, other.secrets))
-    assert other._replace(note="", secrets=secrets) == one
+    assert Archive(**{**vars(other), "note": "", "secrets": secrets}) == one
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,12 +149,12 @@ def row_of(size: int) -> ksnap_root.Row:
 
 def test_the_second_reader_joins_a_child_to_its_parent() -> None:
     archives = [second(bytes_of("plain")), second(bytes_of("child"))]
-    events, blobs = ksnap_reader.join(archives)
+    events, blobs = ksnap_keys.join(archives)
 
     assert [event["position"] for event in events] == list(range(1, 8200))
     assert [label for label, _ in blobs][-2:] == ["v1/a", "v1/b"]
     with pytest.raises(Refused, match="not the parent"):
-        ksnap_reader.join([second(bytes_of("omitted")), archives[1]])
+        ksnap_keys.join([second(bytes_of("omitted")), archives[1]])
 
 
 def test_the_second_reader_checks_signatures() -> None:
