@@ -9,12 +9,11 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 from operator import is_not, sub
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, get_args
 
 import msgspec
 
 from ..engine.domain.events import AnyEvent, Event, Recorded
-from ..engine.errors import MalformedEvent
 from ..engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
 from .format import MAX_TIME, Malformed, canonical, encode
 
@@ -61,6 +60,7 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 _COLUMNS = msgspec.msgpack.Decoder(Columns)
 _EVENTS = msgspec.msgpack.Decoder(list[AnyEvent])
+_TODAY: Final = frozenset(get_args(AnyEvent))
 _AT_ONCE: Final = 128
 """So many events are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
 _TIMES = struct.Struct(">QQ")
@@ -223,12 +223,29 @@ class EventBlock:
         found = self.columns()
         types = [codec.type_of(tag) for tag in found.tags]
         written = set(zip(found.kinds, found.schemas, strict=True))
-        if not all(cls and schema == cls.SCHEMA for kind, schema in written for cls in (types[kind],)):
+        if not all(
+            cls and cls in _TODAY and schema == cls.SCHEMA for kind, schema in written for cls in (types[kind],)
+        ):
             # by way of the rows, which brings older ones up and refuses newer ones by name
             yield from (codec.decode(stream, row) for row in self.rows())
             return
         scalars = (self._versions(), *self._scalars(found), found.schemas)
-        yield from map(Recorded, repeat(stream), *scalars, _decoded_payloads(found, types))
+        yield from map(Recorded, repeat(stream), *scalars, self._payloads(found, types, codec))
+
+    def _payloads(self, found: Columns, types: Sequence[type[Event] | None], codec: Codec) -> Iterator[Event]:
+        """Yield the events that the payloads are, each of the type that its tag says."""
+        for start in range(0, self.count, _AT_ONCE):
+            raws = found.payloads[start : start + _AT_ONCE]
+            kinds = found.kinds[start : start + _AT_ONCE]
+            try:
+                events = _EVENTS.decode(array(len(raws), b"".join(raws)))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                # the codec takes an event that does not repeat its tag, and names the one that is wrong
+                yield from (codec.decode("", row).event for row in self.rows()[start:])
+                return
+            if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
+                raise Malformed("a payload is of another kind of event than its tag")
+            yield from events
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
@@ -258,20 +275,6 @@ class EventBlock:
         _check_range(times, tuple(accumulate(found.operations)), causes)
         if (times[0], times[-1]) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
-
-
-def _decoded_payloads(found: Columns, types: Sequence[type[Event] | None]) -> Iterator[Event]:
-    """Yield the events that the payloads are, each of the type that its tag says."""
-    for start in range(0, len(found.payloads), _AT_ONCE):
-        raws = found.payloads[start : start + _AT_ONCE]
-        kinds = found.kinds[start : start + _AT_ONCE]
-        try:
-            events = _EVENTS.decode(array(len(raws), b"".join(raws)))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedEvent(found.tags[kinds[0]], f"one of {len(raws)}: {error}") from error
-        if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
-            raise Malformed("a payload is of another kind of event than its tag")
-        yield from events
 
 
 def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:

@@ -204,8 +204,13 @@ class SnapshotFile:
 
     def blobs(self) -> Iterator[contents.Blob]:
         """Yield every blob, in the order of their labels."""
+        before = ""
         for entry in self._of().packs():
-            yield from self._pack(entry)
+            pack = self._pack(entry)
+            if pack[0].label < before:
+                raise self._corrupt("the blobs are not in the order of their labels", entry.offset)
+            before = pack[-1].label
+            yield from pack
 
     def entries(self) -> list[Entry]:
         """Return where the contents are, record by record."""

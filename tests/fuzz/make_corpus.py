@@ -3,15 +3,19 @@
 Run it when the format changes and never otherwise; encrypted ones differ each time.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from kubisnap.archives import Recipients, columns
 from kubisnap.archives.blobs import encode_pack, encode_secret
 from kubisnap.archives.format import Kind, encode
 from kubisnap.archives.sealing import recipient_of
+from kubisnap.engine.journal.codec import StoredRow
 from tests.fuzz import target
-from tests.unit.archives.forging import apart
-from tests.unit.archives.making import BLOBS, SECRETS, log, made
+from tests.unit.archives.forging import Forge, apart
+from tests.unit.archives.making import BLOBS, SECRETS, events, log, made, row, stored
 
 ZSTD = (1, 5, 7)
 """The libzstd that compressed the files."""
@@ -45,9 +49,8 @@ def inputs() -> dict[str, bytes]:
     found["look-v1"] = bytes([target.LOOK]) + golden.read_bytes()
     _, records, _ = apart(archives["incremental"].data)
     bodies = {record.kind: record.body for record in records}
-    for count in (1, 5):
-        number = (count - 1).to_bytes(2)
-        found[f"block-{count}"] = bytes([target.BLOCK]) + number + columns.pack(log(count), 1).raw
+    for name, rows in (("1", log(1)), ("5", log(5)), ("events", stored(events(3)))):
+        found[f"block-{name}"] = block(rows)
     found["pack"] = bytes([target.PACK]) + (2).to_bytes(2) + encode_pack(list(BLOBS))
     found["secret"] = bytes([target.SECRET]) + bytes(2) + encode_secret(SECRETS[0], bytes(32))
     plain = {record.kind: record.body for record in apart(whole.data).records}
@@ -58,7 +61,39 @@ def inputs() -> dict[str, bytes]:
     found["footer-bare"] = bytes([target.FOOTER])
     found["header"] = bytes([target.HEADER]) + encode(target.header_of(2))
     found["index-blobs"] = bytes([target.INDEX]) + bodies[Kind.INDEX]
-    return found
+    return found | crafted()
+
+
+def block(rows: list[StoredRow], payloads: Callable[[list[bytes]], list[bytes]] = list) -> bytes:
+    """Return the input that is a block of these rows, but for its payloads."""
+    raw = columns.pack(rows, 1).raw
+    *fields, last = msgspec.msgpack.decode(raw[16:], type=list[msgspec.Raw])
+    found = msgspec.msgpack.decode(last, type=list[msgspec.Raw])
+    changed = [msgspec.Raw(payload) for payload in payloads(list(map(bytes, found)))]
+    return bytes([target.BLOCK]) + (len(rows) - 1).to_bytes(2) + raw[:16] + encode([*fields, changed])
+
+
+def crafted() -> dict[str, bytes]:
+    """Return what is nearly right, each wrong in a way of its own."""
+    known = stored(events(4))
+    forged = Forge(target.header_of(2)).events(log(2))
+    unordered = forged.pack([BLOBS[1]]).pack([BLOBS[0]]).close()
+    sealed = encode_secret(SECRETS[0], bytes(32))
+    at = sealed.index(len(SECRETS[0].data).to_bytes(4) + SECRETS[0].data)
+    bare = encode({"step": 1, "error": "Rejected", "message": "no"})
+    secrets = {"beyond": 2**32 - 1, "short": 1, "empty": 0}
+    found = {
+        f"crafted-secret-{name}": sealed[:at] + length.to_bytes(4) + sealed[at + 4 :]
+        for name, length in secrets.items()
+    }
+    return {name: bytes([target.SECRET]) + bytes(2) + data for name, data in found.items()} | {
+        "crafted-block-swapped": block(known, lambda payloads: payloads[::-1]),
+        "crafted-block-bare": block(known, lambda payloads: [bare, *payloads[1:]]),
+        "crafted-block-untyped": block(known, lambda payloads: [*payloads[:3], b"\xc0"]),
+        "crafted-block-schemas": block([row(n, "StepFailed", schema=n % 3) for n in range(1, 4)]),
+        "crafted-block-tags": block([row(n, f"kind {n}") for n in range(1, 257)]),
+        "crafted-packs-unordered": bytes([target.LOOK]) + unordered,
+    }
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ made right, so that changes reach behind the checksums.
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -22,8 +23,17 @@ from kubisnap.archives import (
     sealing,
     verify_snapshot,
 )
-from kubisnap.archives.format import MAX_ITEMS, MAX_RAW_BYTES, Kind, Malformed, decode_header
+from kubisnap.archives import blobs as contents
+from kubisnap.archives.format import (
+    MAX_ITEMS,
+    MAX_RAW_BYTES,
+    MAX_SECRET_BYTES,
+    Kind,
+    Malformed,
+    decode_header,
+)
 from kubisnap.archives.signing import SigningKey
+from kubisnap.engine.domain.events import Recorded
 from kubisnap.engine.errors import (
     CorruptArchive,
     MalformedEvent,
@@ -32,13 +42,14 @@ from kubisnap.engine.errors import (
     UnsupportedArchive,
     WrongKey,
 )
-from kubisnap.engine.journal.codec import Codec
+from kubisnap.engine.journal.codec import Codec, StoredRow
 from tests.unit.archives.forging import Forge, apart, rechained
 
 IDENTITY: Final = "AGE-SECRET-KEY-1FUJW0YG977PAX3XD90HG2RMAQPW4ZZ37FH0CMLRWVZ8NZSL9M5DQFAF7DZ"
 """Made for these files, and for nothing else."""
 SIGNER: Final = SigningKey("fuzz.example", b"f" * 32)
 CLUSTER: Final = "0123456789abcdef" * 2
+CODEC: Final = Codec()
 
 ACCESSES: Final = (
     Access(Identities((IDENTITY,)), (SIGNER.public,)),
@@ -81,13 +92,20 @@ def look(data: bytes) -> None:
     for access in ACCESSES:
         if access.keyless and sealing.SUITE.encode() not in data:
             continue  # the same again
-        info = _info(lambda: verify_snapshot(io.BytesIO(data), name="x", access=access))  # noqa: B023
+        plain = _info(lambda: verify_snapshot(io.BytesIO(data), name="x", access=access))  # noqa: B023
+        info = _info(lambda: _thorough(data, access))  # noqa: B023
         whole = _info(lambda: read_snapshot(io.BytesIO(data), name="x", access=access).info)  # noqa: B023
         if info != whole:
             raise WrongResult("verified is not read")
+        if info is not None and info != plain:
+            raise WrongResult("whoever looks closer finds less wrong")
         sought = _info(lambda: _sought(data, access))  # noqa: B023
         if info is not None and info.format == "2.0" and info != sought:
             raise WrongResult("what is read in one pass is refused by the reader that jumps")
+
+
+def _thorough(data: bytes, access: Access) -> SnapshotInfo:
+    return verify_snapshot(io.BytesIO(data), name="x", access=access, thorough=True)
 
 
 def _info(looking: Callable[[], SnapshotInfo]) -> SnapshotInfo | None:
@@ -99,17 +117,26 @@ def _info(looking: Callable[[], SnapshotInfo]) -> SnapshotInfo | None:
         return None
 
 
+def _compare_events(events: Callable[[], Iterator[Recorded]], rows: list[StoredRow]) -> None:
+    """A block gives the events that the codec gives of its rows, or neither gives any."""
+    if _events(events) != _events(lambda: (CODEC.decode(CLUSTER, row) for row in rows)):
+        raise WrongResult("a block's events are not those of its rows")
+
+
+def _events(taking: Callable[[], Iterator[Recorded]]) -> list[str] | None:
+    try:
+        return [repr(item) for item in taking()]  # as text: a number may be NaN
+    except (UnknownEvent, MalformedEvent, CorruptArchive, Malformed):
+        return None
+
+
 def _sought(data: bytes, access: Access) -> SnapshotInfo:
     file = SnapshotFile(io.BytesIO(data), name="x", access=access)
     if file.info.opened:
         for entry in file.entries():
             file.check(entry)
         for block in file.blocks(1, file.header.position):
-            block.rows()
-            try:
-                block.events(Codec(), CLUSTER)
-            except (UnknownEvent, MalformedEvent):
-                continue
+            _compare_events(lambda: block.events(CODEC, CLUSTER), block.rows())  # noqa: B023
         for blob in file.blobs():
             if file.blob(blob.digest) is None:
                 raise WrongResult("a blob is not found")
@@ -130,13 +157,15 @@ def mended(data: bytes) -> None:
 
 def block(data: bytes) -> None:
     """A block of events; its first two bytes say how many."""
-    count, raw = int.from_bytes(data[:2]) % 5000 + 1, data[2:]
+    count, raw = int.from_bytes(data[:2]) % columns.BLOCK_EVENTS + 1, data[2:]
     try:
         rows = columns.EventBlock(raw, count, 1).rows()
     except Malformed:
         rows = None
-    if rows is not None and columns.pack(rows, 1).raw != raw:
-        raise WrongResult("a block has two encodings")
+    if rows is not None:
+        if columns.pack(rows, 1).raw != raw:
+            raise WrongResult("a block has two encodings")
+        _compare_events(lambda: columns.EventBlock(raw, count, 1).events(CODEC, CLUSTER), rows)
     if len(raw) >= 16:
         look(Forge(header_of(count)).block(raw, count).close())
 
@@ -151,6 +180,15 @@ def content(kind: Kind) -> Callable[[bytes], None]:
         look(forged.content(kind, raw, count).close())
 
     return target
+
+
+def secret(data: bytes) -> None:
+    """A secret by itself, and in an archive that is not encrypted, where none may be."""
+    with suppress(Malformed):
+        found = contents.decode_secret(data[2:])
+        if len(found.data) > MAX_SECRET_BYTES or not found.label.isprintable():
+            raise WrongResult("a secret is larger than any may be, or cannot be shown")
+    content(Kind.SECRET)(data)
 
 
 def _good_block() -> Forge:
@@ -190,7 +228,7 @@ TARGETS: Final = (
     mended,
     block,
     content(Kind.BLOBS),
-    content(Kind.SECRET),
+    secret,
     index,
     manifest,
     footer,

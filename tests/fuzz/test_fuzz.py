@@ -1,5 +1,6 @@
 """The fuzzer's target without the fuzzer: over the corpus, and over some thousand changes of it."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ from random import Random, SystemRandom
 import pytest
 import zstandard
 
-from kubisnap.archives import opening
+from kubisnap.archives import blobs, columns, opening, read_snapshot
+from kubisnap.archives.format import Malformed
+from kubisnap.engine.errors import CorruptArchive, MalformedEvent, UnknownEvent
 from tests.fuzz import make_corpus, target
 
 _FIRST = "KUBISNAP_FUZZ_FIRST"
@@ -62,6 +65,28 @@ def test_the_corpus_has_every_form_and_part_as_they_are_written_today() -> None:
     if make_corpus.ZSTD != zstandard.ZSTD_VERSION:
         pytest.skip("another libzstd, which may compress to other bytes")
     assert {name for name in due if CORPUS[name] != due[name]} <= {"look-encrypted", "mended-encrypted"}
+
+
+def _refused(name: str) -> bool:
+    """Whether the part of the archive layer that the input is for refuses it."""
+    kind, data = CORPUS[name][0], CORPUS[name][1:]
+    try:
+        match kind:
+            case target.BLOCK:
+                count = int.from_bytes(data[:2]) + 1
+                list(columns.EventBlock(data[2:], count, 1).events(target.CODEC, target.CLUSTER))
+            case target.SECRET:
+                blobs.decode_secret(data[2:])
+            case _:
+                read_snapshot(io.BytesIO(data), name="x")
+    except (Malformed, CorruptArchive, UnknownEvent, MalformedEvent):
+        return True
+    return False
+
+
+def test_the_crafted_ones_are_wrong_and_but_for_that_they_would_be_good() -> None:
+    assert [name for name in make_corpus.crafted() if not _refused(name)] == ["crafted-block-bare"]
+    assert not any(map(_refused, ("block-events", "secret", "look-incremental")))
 
 
 def _good(name: str) -> bool:

@@ -57,7 +57,7 @@ fields = st.fixed_dictionaries(
         "operation": numbers,
         "cause": numbers,
         "reason": texts,
-        "schema": numbers,
+        "schema": st.integers(0, 255),
         "data": payloads,
     }
 )

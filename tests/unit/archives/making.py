@@ -20,6 +20,7 @@ from kubisnap.archives import (
     SnapshotFile,
     SnapshotHeader,
     SnapshotInfo,
+    columns,
     read_snapshot,
     sealing,
     verify_snapshot,
@@ -37,6 +38,9 @@ RECIPIENTS = Recipients((str(IDENTITY.to_public()),))
 IDENTITIES = Identities((str(IDENTITY),))
 SIGNER = SigningKey("ops.example", b"s" * 32)
 STRANGER = SigningKey("stranger.example", b"t" * 32)
+
+ALONE = columns.BLOCK_BYTES // 2 + 1
+"""An event of this size has a block to itself, if its neighbours are as large."""
 
 Rows = Sequence[StoredRow]
 
@@ -182,6 +186,11 @@ Looking = Callable[[bytes, Access], object]
 
 def verified(data: bytes, access: Access) -> SnapshotInfo:
     return verify_snapshot(io.BytesIO(data), name="x.ksnap", access=access)
+
+
+def thorough(data: bytes, access: Access) -> SnapshotInfo:
+    """Verify, and see that what somebody wrote are events."""
+    return verify_snapshot(io.BytesIO(data), name="x.ksnap", access=access, thorough=True)
 
 
 def read(data: bytes, access: Access) -> Snapshot:

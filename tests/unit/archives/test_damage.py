@@ -23,6 +23,7 @@ from kubisnap.engine.errors import ArchiveError, CorruptArchive, NotSigned, Unsu
 from kubisnap.engine.journal.codec import StoredRow
 from tests.unit.archives.forging import Record, apart, glued, rechained
 from tests.unit.archives.making import (
+    ALONE,
     BLOBS,
     FORMS,
     IDENTITIES,
@@ -261,7 +262,7 @@ def test_text_mode_is_found_by_the_first_bytes() -> None:
 
 def test_the_events_before_the_damage_are_told() -> None:
     """Blocks of one event each, a pack and what closes the archive, one bit wrong in each in turn."""
-    archive = made([row_of(n, 600_000) for n in range(1, 5)], blobs=BLOBS)
+    archive = made([row_of(n, ALONE) for n in range(1, 5)], blobs=BLOBS)
     start, records, trailer = apart(archive.data)
     place = len(start)
     for number, record in enumerate(records):
@@ -278,7 +279,7 @@ def test_the_events_before_the_damage_are_told() -> None:
 
 
 def test_events_that_were_taken_before_the_damage_are_those_that_are_told() -> None:
-    archive = made([row_of(n, 600_000) for n in range(1, 5)])
+    archive = made([row_of(n, ALONE) for n in range(1, 5)])
     for length in range(1_000, len(archive.data) - 1, 200):
         reader = open_reader(io.BytesIO(archive.data[:length]), name="x")
         rows: list[StoredRow] = []

@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_flushed_fails_unless_its_file_system_never_can(
 
 
 def test_rows_that_do_not_fit_leave_nothing(path: Path) -> None:
-    with pytest.raises(ArchiveUnwritable, match="is not where it should be"):
+    with pytest.raises(ArchiveUnwritable, match="event 2 is where event 1 should be"):
         save_snapshot(path, write(ROWS[1:]))
     assert list(path.parent.iterdir()) == []
 

@@ -325,8 +325,8 @@ def test_a_block_that_is_damaged_in_a_sound_record_names_its_place_and_the_event
     rows = ROWS[:2]
     data = forge().events(rows).block(RAW[:16] + b"\xc0", 2).close()
     blocks = list(_blocks(data))
-    assert blocks[0].events(Codec(), CLUSTER) is not None
-    for look in (blocks[1].rows, blocks[1].check, lambda: blocks[1].events(Codec(), CLUSTER)):
+    assert list(blocks[0].events(Codec(), CLUSTER)) == events(2)
+    for look in (blocks[1].rows, blocks[1].check, lambda: list(blocks[1].events(Codec(), CLUSTER))):
         with pytest.raises(CorruptArchive) as caught:
             look()
         assert caught.value.intact == (1, 2)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubisnap.archives import Access, Blob, columns
+from kubisnap.archives import Access, Blob, Secret, columns
 from kubisnap.archives import blobs as contents
 from kubisnap.archives import format as layout
 from kubisnap.archives.format import Kind, encode
@@ -24,6 +24,7 @@ from tests.unit.archives.making import (
     remembering,
     sought,
     stored,
+    thorough,
     verified,
 )
 
@@ -62,6 +63,7 @@ def forge(header: Any = HEADER, **changed: Any) -> Forge:
         encode([["a"], [b""]]).replace(b"\xa1a", b"\xd9\x01a"),
         encode([["a"], [b""]]).replace(b"\xc4\x00", b"\xc5\x00\x00"),
         encode([["a"], [b""]]).replace(b"\xa1a", b"\xa1\xff"),
+        encode([["b", "a"], [b"1", b"2"]]),
         b"\x92\xdd\xff\xff\xff\xff",
         b"\x92\x91\xa1a\xdd\xff\xff\xff\xff",
         b"\x92\x91\xa1a\x91\xc6\xff\xff\xff\xff",
@@ -71,7 +73,7 @@ def forge(header: Any = HEADER, **changed: Any) -> Forge:
     ],
 )
 def test_a_pack_that_is_none_is_refused(raw: bytes) -> None:
-    refused(forge().events(ROWS).pack([Blob("a", b"")], raw).close(), "a pack|pack of blobs")
+    refused(forge().events(ROWS).pack([Blob("a", b"")], raw).close(), "a pack|pack of blobs|blobs of a pack")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,22 @@ def test_a_blob_larger_than_any_may_be_is_refused() -> None:
     )
 
 
+def test_packs_whose_labels_are_in_another_order_are_refused() -> None:
+    packs = [Blob("c", b"1"), Blob("d", b"2")], [Blob("b", b"3"), Blob("c", b"4")]
+    data = forge().events(ROWS).pack(packs[0]).pack(packs[1]).close()
+    for look in (verified, thorough, read, lambda data, access: list(sought(data, access).blobs())):
+        with pytest.raises(CorruptArchive, match="not in the order of their labels") as caught:
+            look(data, Access())
+        assert data.startswith(b"KSR\x01\x02", caught.value.offset or 0)
+
+
+def test_one_label_may_stand_in_two_packs() -> None:
+    same = [Blob("a", b"1"), Blob("b", b"2"), Blob("b", b"3")]
+    data = forge().events(ROWS).pack(same[:2]).pack(same[2:]).close()
+    assert read(data, Access()).blobs == tuple(same)
+    assert tuple(sought(data, Access()).blobs()) == tuple(same)
+
+
 def test_more_blobs_than_a_record_may_hold_are_refused() -> None:
     many = [Blob(f"{n}", b"") for n in range(layout.MAX_ITEMS + 1)]
     forged = forge().events(ROWS)
@@ -114,6 +132,19 @@ def insider() -> Forge:
 GOOD_SECRET = contents.encode_secret(SECRETS[0], bytes(32))
 
 
+def secret_of(
+    label: str = "a",
+    value: bytes = b"key",
+    *,
+    claimed: int | None = None,
+    length: int = 254,
+    nonce: bytes = bytes(32),
+) -> bytes:
+    """A secret with `length` bytes of data, which claim to hold so many of a value."""
+    claim = (len(value) if claimed is None else claimed).to_bytes(4)
+    return encode([nonce, label, (claim + value).ljust(length, b"\0")[: max(length, 0)]])
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -123,13 +154,23 @@ GOOD_SECRET = contents.encode_secret(SECRETS[0], bytes(32))
         GOOD_SECRET + b"\0",
         GOOD_SECRET[:-1] + b"\x01",
         GOOD_SECRET.replace(b"\xb2v1/", b"\xd9\x12v1/"),
-        encode([bytes(31), "a", b"", bytes(200)]),
-        encode([bytes(32), "", b"", bytes(217)]),
-        encode([bytes(32), "a\x1b", b"", bytes(200)]),
-        encode([bytes(32), "a", b"", b""]),
-        encode([bytes(32), "a", b"", bytes(100)]),
-        encode([bytes(32), "a", bytes(layout.MAX_SECRET_BYTES + 1), b""]),
-        encode([bytes(32), "a", "text", b""]),
+        secret_of(nonce=bytes(31)),
+        secret_of("", length=255),
+        secret_of("a\x1b", length=253),
+        secret_of(length=0),
+        secret_of(length=3),
+        secret_of(length=100),
+        secret_of(length=253),
+        secret_of(length=255),
+        secret_of(length=5000),
+        secret_of(claimed=2),
+        secret_of(claimed=251),
+        secret_of(claimed=layout.MAX_SECRET_BYTES),
+        secret_of(claimed=2**32 - 1),
+        secret_of(value=bytes(layout.MAX_SECRET_BYTES + 1), length=1_081_342),
+        encode([bytes(32), "a", "text"]),
+        encode([bytes(32), "a", b"", bytes(254)]),
+        encode([bytes(32), "a"]),
     ],
 )
 def test_a_secret_that_is_none_is_refused_also_of_an_insider(raw: bytes) -> None:
@@ -138,6 +179,13 @@ def test_a_secret_that_is_none_is_refused_also_of_an_insider(raw: bytes) -> None
     for look in (verified, read, sought):
         with pytest.raises(CorruptArchive):
             look(data, Access(IDENTITIES))
+
+
+def test_what_is_forged_is_good_where_nothing_is_wrong() -> None:
+    assert secret_of() == contents.encode_secret(Secret("a", b"key"), bytes(32))
+    longer = contents.encode_secret(Secret("a", b"key\0"), bytes(32))
+    assert longer == secret_of(claimed=4)
+    assert contents.decode_secret(longer) == Secret("a", b"key\0")
 
 
 def test_an_insider_is_able_to_forge_a_good_one() -> None:

@@ -104,7 +104,7 @@ def test_rows_without_end_are_not_followed_far() -> None:
 
 def test_rows_that_do_not_go_on_after_the_parent_are_refused() -> None:
     parent = made(log(2)).parent
-    refused("event 1 is not where it should be, after event 2", log(2), header=header_of(log(2, 3), parent))
+    refused("event 1 is where event 3 should be", log(2), header=header_of(log(2, 3), parent))
 
 
 # ── blobs and secrets ────────────────────────────────────────────────────────────────────────
@@ -159,7 +159,7 @@ def test_more_in_one_pack_than_fits_a_record_is_refused(monkeypatch: pytest.Monk
 def test_counts_that_a_manifest_cannot_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(_self: object, omitted: tuple[str, ...]) -> object:
         return layout.Manifest(
-            events=3, blobs=0, blob_bytes=0, secrets=0, raw=layout.MAX_EVENTS + 1, first_time=0, last_time=0
+            events=3, blobs=0, blob_bytes=0, secrets=0, raw=layout.MAX_BYTES + 1, first_time=0, last_time=0
         )
 
     monkeypatch.setattr(writer._Content, "manifest", wrong)
@@ -183,7 +183,7 @@ def test_signatures_that_no_reader_would_take_are_refused() -> None:
 
 def test_nobody_to_encrypt_for_is_refused() -> None:
     assert refused("nobody to encrypt for", recipients=Recipients()) == b""
-    assert refused("no recipient", recipients=Recipients(("age1nobody",))) == b""
+    assert refused("not a recipient", recipients=Recipients(("age1nobody",))) == b""
 
 
 def test_the_error_names_the_file_and_is_not_about_a_corrupt_one() -> None:
