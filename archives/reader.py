@@ -159,7 +159,7 @@ class ArchiveV2:
         self._rank = 0
         self._events = self._blobs = self._blob_bytes = self._secrets = self._raw = 0
         self._times: list[int] = []
-        self._label = ""
+        self._label = self._secret = ""
 
     def contents(self) -> Iterator[Content]:
         """Yield blocks of events, blobs, secrets; nothing of an encrypted archive without a key."""
@@ -211,7 +211,6 @@ class ArchiveV2:
             self._count(header)
             return
         raw = self._opener.raw(header, head, body)
-        self._raw += len(raw)
         if header.kind == Kind.EVENTS:
             block = EventBlock(raw, header.items, self.header.first + self._events)
             times = block.times()
@@ -228,7 +227,11 @@ class ArchiveV2:
             yield from pack
         else:
             hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, 0))
-            yield contents.decode_secret(raw)
+            secret = contents.decode_secret(raw)
+            if secret.label <= self._secret:
+                raise Malformed("the secrets are not in the order of their labels, each once")
+            self._secret = secret.label
+            yield secret
         self._count(header)
 
     def _note(self, header: RecordHeader, time: int, leaf: _Leaf) -> None:
@@ -238,6 +241,7 @@ class ArchiveV2:
         self._events += header.items * (header.kind == Kind.EVENTS)
         self._blobs += header.items * (header.kind == Kind.BLOBS)
         self._secrets += header.items * (header.kind == Kind.SECRET)
+        self._raw += header.raw
 
     def _end(self, offset: int, header: RecordHeader, head: bytes, body: bytes) -> None:
         """Read what closes the archive; everything must agree with what was read."""
@@ -293,7 +297,7 @@ class ArchiveV2:
             blobs=self._blobs,
             blob_bytes=manifest.blob_bytes if unread else self._blob_bytes,
             secrets=self._secrets,
-            raw=manifest.raw if unread else self._raw,
+            raw=self._raw,
             first_time=first,
             last_time=last,
             omitted=manifest.omitted,
