@@ -15,7 +15,7 @@ from kubisnap.engine.errors import CorruptArchive, MalformedEvent, UnknownEvent
 from tests.fuzz import make_corpus, target
 
 _FIRST = "KUBISNAP_FUZZ_FIRST"
-_INPUTS, _CHUNKS = 20_000, 20
+_INPUTS, _CHUNKS = 6_000, 6
 CORPUS = {path.name: path.read_bytes() for path in sorted(Path(__file__).with_name("corpus").iterdir())}
 _VALUES = (0, 1, 0x7F, 0x80, 0x90, 0xA0, 0xC0, 0xC4, 0xCF, 0xD3, 0xDC, 0xDD, 0xDF, 0xE0, 0xFF)
 
