@@ -224,7 +224,9 @@ class EventBlock:
         types = [codec.type_of(tag) for tag in found.tags]
         written = set(zip(found.kinds, found.schemas, strict=True))
         if not all(
-            cls and cls in _TODAY and schema == cls.SCHEMA for kind, schema in written for cls in (types[kind],)
+            cls and cls in _TODAY and schema == cls.SCHEMA
+            for kind, schema in written
+            for cls in (types[kind],)
         ):
             # by way of the rows, which brings older ones up and refuses newer ones by name
             yield from (codec.decode(stream, row) for row in self.rows())
