@@ -29,6 +29,7 @@ from tests.unit.archives.making import (
     read,
     sought,
     stored,
+    thorough,
     verified,
 )
 
@@ -214,12 +215,40 @@ def test_a_record_with_a_wrong_header_is_refused(changed: dict[str, Any], proble
         verified(forged.data + bytes(layout.MAX_STORED_BYTES + 100), Access())
 
 
-@pytest.mark.parametrize("items", [0, 3, 5, layout.MAX_ITEMS + 1, 2**32 - 1])
+@pytest.mark.parametrize("items", [3, 5])
 def test_a_block_of_another_number_of_events_is_refused(items: int) -> None:
+    data = forge(header_of(log(items))).block(RAW, items).close()
+    for look in (thorough, read, sought):
+        with pytest.raises(CorruptArchive, match="differ in length"):
+            look(data, Access())
+
+
+@pytest.mark.parametrize(
+    ("items", "problem"),
+    [
+        (0, "contradicts itself about what it holds"),
+        (5, "more than the 4 events that the header counts"),
+        (layout.MAX_ITEMS + 1, "larger than any may be"),
+        (2**32 - 1, "larger than any may be"),
+    ],
+)
+def test_a_block_of_a_number_of_events_that_cannot_be_is_refused_at_once(items: int, problem: str) -> None:
     forged = forge()
     forged.record(Kind.EVENTS, RAW, items)
-    with pytest.raises(CorruptArchive):
+    with pytest.raises(CorruptArchive, match=problem):
         verified(forged.data, Access())
+
+
+def test_what_was_written_is_verified_byte_by_byte_though_it_be_no_events() -> None:
+    """Whether it is events is asked of it by whoever wants events, and by `thorough`."""
+    data = forge().block(RAW[:16] + b"\xc0", 4).close()
+    assert verified(data, Access()).manifest.events == 4
+    for look in (thorough, read, sought):
+        with pytest.raises(CorruptArchive, match="a block of events is not what format"):
+            look(data, Access())
+    for place in range(len(data)):
+        with pytest.raises(CorruptArchive):
+            verified(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :], Access())
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,14 @@ def test_an_insider_is_able_to_forge_a_good_one() -> None:
     assert read(data, Access(IDENTITIES)).secrets == SECRETS[:1]
 
 
+@pytest.mark.parametrize("field", ["raw", "blob_bytes"])
+def test_bytes_are_counted_up_to_2_to_the_62(field: str) -> None:
+    most, more = (forge().events(ROWS).close(manifest={field: number}) for number in (2**62, 2**62 + 1))
+    with pytest.raises(CorruptArchive, match="the manifest does not agree with the records"):
+        verified(most, Access())
+    refused(more, "the manifest is not what format")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

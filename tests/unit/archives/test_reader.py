@@ -30,12 +30,14 @@ from tests.unit.archives.making import (
     ALONE,
     BLOBS,
     CLUSTER,
+    FORMS,
     IDENTITIES,
     OTHER_IDENTITY,
     RECIPIENTS,
     SECRETS,
     SIGNER,
     STRANGER,
+    forms,
     header_of,
     log,
     made,
@@ -276,6 +278,15 @@ def test_a_reader_that_was_not_read_to_its_end_tells_nothing() -> None:
         next(contents)
     with pytest.raises(ValueError, match="not read to its end"):
         summary(reader)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_reader_says_before_anything_is_read_whether_it_hands_out_contents(form: str) -> None:
+    archive, access, opened = forms()[form]
+    reader = open_reader(io.BytesIO(archive.data), name="x", access=access)
+    assert reader.opened is opened
+    assert bool(list(reader.contents())) is opened
+    assert summary(reader).opened is opened
 
 
 def test_the_package_names_what_it_offers() -> None:
