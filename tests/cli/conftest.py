@@ -154,12 +154,13 @@ class Desk:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────
 
-    def run(self, line: str, *, stdin: str = "") -> Done:
+    def run(self, line: str, *, stdin: str | bytes = "") -> Done:
         """Run a command line (what stands behind ``kubisnap``) where there is no terminal."""
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
         screen = io.StringIO()
         out, err = _Stream(screen), _Stream(screen)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(given)), "utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             status = app.run(shlex.split(line))
