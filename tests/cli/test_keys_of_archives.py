@@ -35,12 +35,10 @@ def lose(desk: "Desk", *names: str) -> None:
 
 
 @pytest.fixture
-def sealed(web: "Desk") -> "Desk":
+def sealed(kept: "Desk") -> "Desk":
     """A desk with the keys ops and bob, and an archive for both of them, signed by ops."""
-    for name in ("ops", "bob"):
-        web.ok(f"keys generate {name}")
-    web.ok("capture web --out web.ksnap --encrypt-to ops --encrypt-to bob --sign-with ops")
-    return web
+    kept.ok("capture web --out web.ksnap --encrypt-to ops --encrypt-to bob --sign-with ops")
+    return kept
 
 
 def refused(desk: "Desk", line: str, status: int, *told: str) -> "Done":
@@ -68,21 +66,19 @@ def test_ones_own_keys_are_found_without_being_named(sealed: "Desk") -> None:
     assert "without a key" not in sealed.ok("verify web.ksnap").out
 
 
-def test_a_reader_is_a_name_a_key_or_a_file_and_opens_it_by_name_or_by_path(web: "Desk") -> None:
-    web.ok("keys generate ops")
-    web.ok("keys generate bob")
-    age = {name: (keys_folder(web) / f"{name}.age.pub").read_text().strip() for name in ("ops", "bob")}
-    web.write("team.txt", f"# the team\n{age['ops']}\n\n{age['bob']}\n")
+def test_a_reader_is_a_name_a_key_or_a_file_and_opens_it_by_name_or_by_path(kept: "Desk") -> None:
+    age = {name: (keys_folder(kept) / f"{name}.age.pub").read_text().strip() for name in ("ops", "bob")}
+    kept.write("team.txt", f"# the team\n{age['ops']}\n\n{age['bob']}\n")
     ways = {"name": ("bob", 1), "key": (age["bob"], 1), "file": ("./team.txt", 2), "both": ("./team.txt", 2)}
     for name, (reader, count) in ways.items():
         again = " --encrypt-to bob" if name == "both" else ""  # who is named twice has one key
-        web.ok(f"capture web --out {name}.ksnap --encrypt-to {reader}{again}")
-        assert f"encrypted  for {count} key" in web.ok(f"inspect {name}.ksnap").out
-        web.ok(f"cat {name}.ksnap 1 --identity bob")
-    lose(web, "bob.age")
+        kept.ok(f"capture web --out {name}.ksnap --encrypt-to {reader}{again}")
+        assert f"encrypted  for {count} key" in kept.ok(f"inspect {name}.ksnap").out
+        kept.ok(f"cat {name}.ksnap 1 --identity bob")
+    lose(kept, "bob.age")
     for name in ways:
-        web.ok(f"cat {name}.ksnap 1 --identity ./bob.age")
-        web.ok(f"restore {name}.ksnap --as copy --on sandbox --dry-run --identity {web.home}/bob.age")
+        kept.ok(f"cat {name}.ksnap 1 --identity ./bob.age")
+        kept.ok(f"restore {name}.ksnap --as copy --on sandbox --dry-run --identity {kept.home}/bob.age")
 
 
 def test_without_a_key_nothing_is_read_but_it_can_be_verified_and_inspected(sealed: "Desk") -> None:
@@ -110,12 +106,11 @@ def test_a_key_that_does_not_fit_opens_nothing(sealed: "Desk") -> None:
     refused(sealed, "cat web.ksnap 1 --identity ops", 10, "no private encryption key 'ops'", "known: eve")
 
 
-def test_who_names_a_key_is_not_handed_an_archive_that_anybody_may_have_written(web: "Desk") -> None:
-    web.ok("keys generate ops")
-    web.ok("capture web --out web.ksnap")
+def test_who_names_a_key_is_not_handed_an_archive_that_anybody_may_have_written(kept: "Desk") -> None:
+    kept.ok("capture web --out web.ksnap")
 
     for line in (*LOOKING, *READING):
-        refused(web, f"{line} --identity ops", 12, "error: web.ksnap is not encrypted")
+        refused(kept, f"{line} --identity ops", 12, "error: web.ksnap is not encrypted")
 
 
 def test_a_key_that_others_can_read_is_in_the_way_of_encrypted_archives_only(sealed: "Desk") -> None:
@@ -157,12 +152,12 @@ def test_what_cannot_be_encrypted_or_signed_as_asked_is_not_captured(
 # ── who signed it ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_who_demands_a_signature_gets_no_archive_without(web: "Desk") -> None:
-    web.ok("capture web --out web.ksnap")
+def test_who_demands_a_signature_gets_no_archive_without(kept: "Desk") -> None:
+    kept.ok("capture web --out web.ksnap")
 
     for line in CHECKING:
-        web.ok(line.replace("new.sqlite", "other.sqlite"))
-        refused(web, f"{line} --signed", 13, "web.ksnap is not signed by anyone you trust", "--trusted FILE")
+        kept.ok(line.replace("new.sqlite", "other.sqlite"))
+        refused(kept, f"{line} --signed", 13, "web.ksnap is not signed by anyone you trust", "--trusted FILE")
 
 
 def test_a_strangers_signature_is_named_and_does_not_count(sealed: "Desk") -> None:
@@ -195,50 +190,48 @@ def test_several_sign_and_one_that_is_trusted_is_enough(sealed: "Desk") -> None:
 
 def test_a_signed_archive_that_was_changed_is_refused_wherever_it_was_changed(sealed: "Desk") -> None:
     content = (sealed.home / "web.ksnap").read_bytes()
-    for at in range(5, len(content), len(content) // 40):
+    for at in range(5, len(content), len(content) // 12):
         changed = bytes([*content[:at], content[at] ^ 1, *content[at + 1 :]])
         (sealed.home / "changed.ksnap").write_bytes(changed)
         for line in ("verify changed.ksnap --signed", "restore changed.ksnap --as copy --yes --signed"):
-            before = sealed.events("web")
             done = sealed.run(line)
-            assert done.status == 13, (at, done.text)
-            assert sealed.events("web") == before
+            assert (done.status, done.out) == (13, ""), (at, done.text)
     assert "copy" not in sealed.ok("get").out
 
 
 # ── passphrases, and what is secret ──────────────────────────────────────────────────────────────
 
 
-def test_a_passphrase_is_typed_twice_to_write_once_to_read_and_shows_nowhere(web: "Desk") -> None:
+def test_a_passphrase_is_typed_twice_to_write_once_to_read_and_shows_nowhere(kept: "Desk") -> None:
     typed = [f"{PASSPHRASE}\n", f"{PASSPHRASE}\n"]
-    wrote = web.at_terminal("capture web --out web.ksnap --passphrase", *typed)
+    wrote = kept.at_terminal("capture web --out web.ksnap --passphrase", *typed)
     assert wrote.status == 0, wrote.screen
     assert wrote.screen.count("(hidden): ") == 2
 
-    without = web.run("cat web.ksnap 1")
+    without = kept.run("cat web.ksnap 1")
     assert (without.status, without.out) == (12, "")
     assert "KUBISNAP_PASSPHRASE_FILE" in without.err
-    read = web.at_terminal("cat web.ksnap 1", *typed[:1])
+    read = kept.at_terminal("cat web.ksnap 1", *typed[:1])
     assert (read.status, read.screen.count("(hidden): ")) == (0, 1)
-    web.setenv("KUBISNAP_PASSPHRASE", PASSPHRASE)
-    restored = web.ok("restore web.ksnap --as copy --on sandbox --yes")
-    web.setenv("KUBISNAP_PASSPHRASE", f"{PASSPHRASE}!")
-    wrong = web.run("cat web.ksnap 1")
+    kept.setenv("KUBISNAP_PASSPHRASE", PASSPHRASE)
+    restored = kept.ok("restore web.ksnap --as copy --on sandbox --yes")
+    kept.setenv("KUBISNAP_PASSPHRASE", f"{PASSPHRASE}!")
+    wrong = kept.run("cat web.ksnap 1")
     assert wrong.status == 12
     screens = [done.text + done.screen for done in (wrote, without, read, restored, wrong)]
-    files = [content for content in web.picture().values() if isinstance(content, bytes)]
+    files = [content for content in kept.picture().values() if isinstance(content, bytes)]
     assert not [text for text in screens if "canary" in text]
     assert not [content for content in files if b"canary" in content]
 
 
-def test_two_passphrases_that_differ_write_nothing(web: "Desk") -> None:
-    before = web.picture()
-    done = web.at_terminal("capture web --out web.ksnap --passphrase", "canary one\n", "canary two\n")
+def test_two_passphrases_that_differ_write_nothing(kept: "Desk") -> None:
+    before = kept.picture()
+    done = kept.at_terminal("capture web --out web.ksnap --passphrase", "canary one\n", "canary two\n")
 
     assert done.status == 1
     assert "the two passphrases differ; nothing was changed" in done.screen
     assert "canary" not in done.screen
-    assert web.picture() == before
+    assert kept.picture() == before
 
 
 def test_no_private_key_is_in_any_output_log_error_or_archive(sealed: "Desk") -> None:
