@@ -95,7 +95,7 @@ def _named(labels: Collection[str]) -> str:
 
 
 def refuse_unwritable(path: Path | None) -> None:
-    """Raise `InvalidInput` where secrets cannot be written, or only over something: before anything is done."""
+    """Raise `InvalidInput` where secrets could not be written, before anything is done."""
     if path is None:
         return
     if os.path.lexists(path):

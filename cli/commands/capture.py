@@ -63,7 +63,9 @@ def capture(
 
     if out == "-" and (session.json or sys.stdout.isatty()):
         raise InvalidInput(
-            "--out", "stdout is for the archive alone: no terminal, no -o json", advice="--out FILE, or a pipe"
+            "--out",
+            "stdout is for the archive alone: no terminal, no -o json",
+            advice="--out FILE, or a pipe",
         )
     if since == "-":
         raise InvalidInput(

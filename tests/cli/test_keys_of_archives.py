@@ -239,7 +239,13 @@ def test_no_private_key_is_in_any_output_log_error_or_archive(sealed: "Desk") ->
     sealed.write("other.age", f"{identity}\n")
     private = [path.read_text().splitlines()[-1] for path in keys_folder(sealed).glob("*[ne]")]
     assert len(private) == 4
-    lines = [*LOOKING, *READING, *(f"{line} --identity ./other.age" for line in READING), "log -n 99", "log web"]
+    lines = [
+        *LOOKING,
+        *READING,
+        *(f"{line} --identity ./other.age" for line in READING),
+        "log -n 99",
+        "log web",
+    ]
     lines += [f"{line} -o json --signed" for line in CHECKING if not line.startswith("export")]
 
     done = [sealed.run(line) for line in lines]

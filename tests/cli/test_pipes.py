@@ -103,7 +103,9 @@ def test_an_empty_pipe_and_one_with_something_else_are_no_archives(kept: "Desk",
 def test_everything_that_takes_a_file_takes_stdin(kept: "Desk", archive: bytes) -> None:
     for line in TAKING:
         by_pipe = kept.run(line, stdin=archive)
-        by_name = kept.run(line.replace(" -", " web.ksnap", 1).replace("new", "other").replace("copy", "copy2"))
+        by_name = kept.run(
+            line.replace(" -", " web.ksnap", 1).replace("new", "other").replace("copy", "copy2")
+        )
         assert (by_pipe.status, by_name.status) == (0, 0), by_pipe.text
         if line.startswith(("cat", "export")):
             assert by_pipe.out == by_name.out

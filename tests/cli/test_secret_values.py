@@ -57,11 +57,15 @@ def refused(desk: "Desk", line: str, *told: str, status: int = 2) -> "Done":
 
 def test_without_encryption_they_are_left_out_and_named(plain: "Desk") -> None:
     done = plain.ok("capture web --out again.ksnap --secrets secrets.yaml")
-    assert done.err.startswith("! left out, as nothing is encrypted: api-token, db\n  with them: --encrypt-to")
+    assert done.err.startswith(
+        "! left out, as nothing is encrypted: api-token, db\n  with them: --encrypt-to"
+    )
     document = json.loads(plain.ok("capture web --out json.ksnap --secrets secrets.yaml -o json").out)
     assert document["omitted"] == ["api-token", "db"]
 
-    assert "secrets    0; left out, for want of encryption: api-token, db" in plain.ok("inspect web.ksnap").out
+    assert (
+        "secrets    0; left out, for want of encryption: api-token, db" in plain.ok("inspect web.ksnap").out
+    )
     seen = json.loads(plain.ok("inspect web.ksnap -o json").out)
     assert (seen["secrets"], seen["omitted"]) == (0, ["api-token", "db"])
     assert b"canary" not in everything(plain)
@@ -138,12 +142,17 @@ def test_without_a_terminal_what_is_missing_is_named(plain: "Desk") -> None:
 def test_a_label_that_is_not_the_snapshots_is_refused(plain: "Desk") -> None:
     plain.write("other.yaml", "db: canary\ndb2: canary\n")
     refused(
-        plain, f"{RESTORE} --yes --secrets-out out.yaml --secrets other.yaml", "has no secret db2", "api-token"
+        plain,
+        f"{RESTORE} --yes --secrets-out out.yaml --secrets other.yaml",
+        "has no secret db2",
+        "api-token",
     )
 
 
 def test_values_that_nobody_would_get_are_refused(plain: "Desk") -> None:
-    refused(plain, f"{RESTORE} --yes --secrets secrets.yaml", "nobody would get", "hint: add --secrets-out FILE")
+    refused(
+        plain, f"{RESTORE} --yes --secrets secrets.yaml", "nobody would get", "hint: add --secrets-out FILE"
+    )
 
 
 def test_where_they_cannot_be_written_nothing_is_done(plain: "Desk") -> None:
