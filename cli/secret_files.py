@@ -40,6 +40,8 @@ def read_secrets(path: Path | None) -> dict[str, bytes]:
         return {}
     import yaml
 
+    from ..archives.format import Malformed, check_label
+
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
@@ -47,7 +49,7 @@ def read_secrets(path: Path | None) -> dict[str, bytes]:
         raise InvalidInput(FIELD, f"cannot read {path}: {error.strerror}") from error
     try:
         found: Any = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such day, 5,000 digits
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         raise InvalidInput(FIELD, f"{path}{where} is not YAML") from None
@@ -56,6 +58,10 @@ def read_secrets(path: Path | None) -> dict[str, bytes]:
     for label, value in found.items():
         if not isinstance(label, str) or not isinstance(value, str | bytes):
             raise InvalidInput(FIELD, f"{path}: the value of {label!r} is no text; put it in quotes")
+        try:
+            check_label(label)
+        except Malformed as error:
+            raise InvalidInput(FIELD, f"{path}, {label!r:.40}: {error}") from error
     return {label: value if isinstance(value, bytes) else value.encode() for label, value in found.items()}
 
 
@@ -74,7 +80,9 @@ def completed(
     missing = [label for label in wanted if label not in given]
     if missing and not session.interactive:
         raise InvalidInput(
-            FIELD, f"the snapshot was written without {_named(missing)}", advice=f"{FIELD} FILE"
+            FIELD,
+            f"the snapshot was written without {_named(missing)}",
+            advice=f"{FIELD} FILE      YAML with their values; at a terminal they are asked for",
         )
     asked = {label: hidden(f"{label} (hidden): ").encode() for label in missing}
     return dict(sorted({**known, **given, **asked}.items()))
@@ -86,10 +94,16 @@ def _named(labels: Collection[str]) -> str:
     return ", ".join(shown) + more
 
 
-def refuse_if_there(path: Path | None) -> None:
-    """Raise `InvalidInput` where secrets are to be written over something, before anything is done."""
-    if path is not None and os.path.lexists(path):
-        raise InvalidInput(OUT, f"{path} exists, and is not written over")
+def refuse_unwritable(path: Path | None) -> None:
+    """Raise `InvalidInput` where secrets could not be written, before anything is done."""
+    if path is None:
+        return
+    if os.path.lexists(path):
+        raise InvalidInput(OUT, f"{path} exists, and is not written over", advice="choose another name")
+    if not path.parent.is_dir():
+        raise InvalidInput(OUT, f"there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInput(OUT, f"nothing can be written into {path.parent}")
 
 
 def write_secrets(path: Path, secrets: Mapping[str, bytes]) -> None:

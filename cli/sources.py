@@ -21,6 +21,7 @@ _SNAP: Final = "snap:"
 _S3: Final = "s3://"
 _PATTERN: Final = "*.ksnap"
 _SHORTEST: Final = 4
+_CHECK: Final = "check the address; kubisnap snapshots --archives s3://BUCKET/PREFIX      lists what is there"
 
 
 def locate(text: str, archives: str = "", *, cluster: str = "") -> str:
@@ -66,7 +67,12 @@ def open_at(address: str) -> BinaryIO:
     if not address.startswith(_S3):
         return open_snapshot(Path(address))
     bucket, _, name = address.removeprefix(_S3).partition("/")
-    return open_store(_S3 + bucket, field="FILE").open(name)
+    try:
+        return open_store(_S3 + bucket, field="FILE").open(name)
+    except NotFound as error:
+        if error.what == "bucket":
+            raise
+        raise NotFound("snapshot", address, advice=_CHECK) from error  # by its whole name, as it was typed
 
 
 @contextmanager

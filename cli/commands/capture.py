@@ -62,7 +62,15 @@ def capture(
     from ..sources import locate
 
     if out == "-" and (session.json or sys.stdout.isatty()):
-        raise InvalidInput("--out", "stdout is for the archive alone: no terminal, no -o json")
+        raise InvalidInput(
+            "--out",
+            "stdout is for the archive alone: no terminal, no -o json",
+            advice="--out FILE, or a pipe",
+        )
+    if since == "-":
+        raise InvalidInput(
+            "--incremental-from", "a snapshot from stdin is not gone on from", advice="a file, or snap:latest"
+        )
     store = None if out else archive_store(archives)
     context = wiring.context(session, message=message)
     with wiring.journal(session) as journal:

@@ -55,7 +55,11 @@ def restore(
     from ..archiving import from_file
     from ..sources import locate
 
-    secret_files.refuse_if_there(secrets_out)
+    secret_files.refuse_unwritable(secrets_out)
+    if secrets is not None and secrets_out is None:
+        raise InvalidInput(
+            secret_files.FIELD, "nobody would get the values", advice=f"add {secret_files.OUT} FILE"
+        )
     given = secret_files.read_secrets(secrets)
     opening = access.access_of(session, identity, trusted, signed=signed)
     file = locate(file, archives)

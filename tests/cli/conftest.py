@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -98,12 +99,12 @@ class _Stream(io.TextIOWrapper):
 class Desk:
     """Runs command lines; see the module."""
 
-    def __init__(self, home: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, home: Path, patch: pytest.MonkeyPatch, *, seed: int = 42) -> None:
         self.home = home
         self.token = TOKEN
         self.second_token = TOKEN.replace("0", "9")
         self.clock = Clock()
-        self._random = Random(42)
+        self._random = Random(seed)
         self._patch = patch
         self._prepare()
 
@@ -118,7 +119,7 @@ class Desk:
         self._patch.setattr("socket.gethostname", lambda: "desk")
         self._patch.setattr(sandbox_settings, "SystemClock", lambda: self.clock)
         self._patch.setattr("tempfile.tempdir", str(self.home.parent))
-        (self.home / ".ssh").mkdir()
+        (self.home / ".ssh").mkdir(exist_ok=True)
         (self.home / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY)
 
     def environment(self) -> Mapping[str, str]:
@@ -154,12 +155,13 @@ class Desk:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────
 
-    def run(self, line: str, *, stdin: str = "") -> Done:
+    def run(self, line: str, *, stdin: str | bytes = "") -> Done:
         """Run a command line (what stands behind ``kubisnap``) where there is no terminal."""
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
         screen = io.StringIO()
         out, err = _Stream(screen), _Stream(screen)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(given)), "utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             status = app.run(shlex.split(line))
@@ -300,6 +302,26 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def web(desk: Desk) -> Desk:
     """A desk with one cluster, web, on the sandbox."""
     desk.ok("create web --cloud sandbox --yes")
+    return desk
+
+
+@pytest.fixture(scope="session")
+def web_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a cluster, web, and the keys ops and bob, made once: `kept` takes copies of it."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    home.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        desk = Desk(home, patch)
+        for line in ("create web --cloud sandbox --nodes 1 --yes", "keys generate ops", "keys generate bob"):
+            desk.ok(line)
+    return home
+
+
+@pytest.fixture
+def kept(web_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk with what is in `web_home`, some time after that was made."""
+    desk = Desk(Path(shutil.copytree(web_home, tmp_path / "home")), monkeypatch, seed=43)
+    desk.clock.sleep(10 * _MINUTE)
     return desk
 
 

@@ -136,6 +136,10 @@ def _remove(desk: "Desk", name: str, *, body: list[str]) -> None:
     (desk.home / name).unlink()
 
 
+def _rename(desk: "Desk", name: str, to: str, *, body: list[str]) -> None:
+    (desk.home / name).rename(desk.home / to)
+
+
 def _chmod(desk: "Desk", name: str, mode: str, *, body: list[str]) -> None:
     (desk.home / name).chmod(int(mode, 8))
 
@@ -151,6 +155,7 @@ DIRECTIVES: dict[str, Callable[..., None]] = {
     "stored": _stored,
     "aged": _aged,
     "chmod": _chmod,
+    "rename": _rename,
 }
 
 
