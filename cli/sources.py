@@ -129,6 +129,12 @@ def _neighbours(tip: str, root: str) -> Iterator[str]:
             return
 
 
+def called(address: str) -> str:
+    """Return what to call a snapshot in few words: its digest in a store, else the file's name."""
+    claim = claim_of(address)
+    return f"{_SNAP}{claim[:12]}" if claim else "stdin" if address == "-" else address.rpartition("/")[2]
+
+
 def claim_of(address: str) -> str:
     """Return what a root begins with according to a snapshot's name in a store; empty for other names."""
     name = SnapshotName.parse("/".join(address.split("/")[-2:]))

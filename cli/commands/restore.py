@@ -1,7 +1,6 @@
 """``kubisnap restore``."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,7 +52,7 @@ def restore(
     from ...engine.operations.snapshots import prepare_restore
     from .. import changes, wiring
     from ..archiving import from_file
-    from ..sources import locate
+    from ..sources import called, locate
 
     secret_files.refuse_unwritable(secrets_out)
     if secrets is not None and secrets_out is None:
@@ -87,7 +86,7 @@ def restore(
                 )
             except InvalidInput as error:
                 raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
-        summary = f"from {archived.spec.name} ({'stdin' if file == '-' else Path(file).name})"
+        summary = f"from {archived.spec.name} ({called(file)})"
         what = changes.Change(kind="restore", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
         ran = changes.change(session, opened, prepared, context, what)
     if ran and secrets_out is not None:

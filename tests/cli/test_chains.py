@@ -200,7 +200,7 @@ def test_the_same_log_at_the_same_moment_is_the_same_bytes(chain: "Desk") -> Non
 
 
 def test_a_chain_grows_in_the_archive_store_and_is_restored_from_there(kept: "Desk") -> None:
-    kept.ok("capture web")
+    done = found(kept.ok("capture web -o json"))
     for count in (2, 3):
         kept.ok(f"scale web workers={count} --yes")
         done = found(kept.ok("capture web --incremental-from snap:latest -o json"))
@@ -233,8 +233,8 @@ def test_what_names_no_snapshot_or_several_is_told(kept: "Desk") -> None:
         )
 
     for last in ("1", "2"):
-        name = SnapshotName("web", "0a1b2c3d", 1_793_534_400_000_000, int(last), "abcd" + 27 * "0" + last)
-        archive_store("").put(str(name), lambda sink: sink.write(b"archive"))
+        like = SnapshotName("web", "0a1b2c3d", 1_793_534_400_000_000, int(last), "abcd" + 27 * "0" + last)
+        archive_store("").put(str(like), lambda sink: sink.write(b"archive"))
     refused(kept, "verify snap:abcd", 2, "error: snap:abcd: 2 snapshots begin so")
     refused(kept, "verify snap:latest --archives elsewhere", 10, f"hint: in {kept.home}/elsewhere")
 
