@@ -43,11 +43,17 @@ def _matching(items: Sequence[Item], wanted: str, store: ArchiveStore) -> Item:
         newest = {item.name.folder: item for item in reversed(items)}
         if len(newest) > 1:
             clusters = ", ".join(sorted(newest))
-            raise InvalidInput("snap:latest", f"of which cluster? there are {clusters}", advice=advice)
+            raise InvalidInput(
+                "snap:latest",
+                f"of which cluster? there are {clusters}",
+                advice="name one by its digest, snap:1a2b3c4d: kubisnap snapshots lists them",
+            )
         found = list(newest.values())
     else:
         if len(wanted) < _SHORTEST or set(wanted) - set("0123456789abcdef"):
-            raise InvalidInput(f"snap:{wanted}", "no digest begins so: 4 hex digits or more", advice=advice)
+            raise InvalidInput(
+                f"snap:{wanted}", "that is no digest; it takes 4 hex digits or more", advice=advice
+            )
         found = [item for item in items if item.name.root.startswith(wanted)]
     if not found:
         raise NotFound("snapshot", f"snap:{wanted}", advice=f"in {store.url}: {advice}")

@@ -1,6 +1,5 @@
 """``kubisnap restore``."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,9 +63,9 @@ def restore(
     file = locate(file, archives)
     unpacked = from_file(file, parents or [], access=opening)
     archived = unpacked.cluster
-    complete = (
-        secret_files.completed(session, unpacked.secrets, unpacked.omitted, given) if secrets_out else {}
-    )
+    complete: dict[str, bytes] = {}
+    if secrets_out and not dry_run:  # what is not going to be written is not asked for
+        complete = secret_files.completed(session, unpacked.secrets, unpacked.omitted, given)
     cloud, _, region = target.partition(":")
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
@@ -82,7 +81,7 @@ def restore(
                     context,
                     name=name,
                     region=region,
-                    left=_left(unpacked, complete),
+                    left=_left(unpacked, written=secrets_out is not None),
                 )
             except InvalidInput as error:
                 raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
@@ -95,7 +94,7 @@ def restore(
         session.next(f"kubisnap get {prepared.name}")
 
 
-def _left(unpacked: "Unpacked", secrets: Mapping[str, bytes]) -> tuple[str, ...]:
+def _left(unpacked: "Unpacked", *, written: bool) -> tuple[str, ...]:
     """Say what of a snapshot is for its workloads, which are not restored by this version."""
     from ..render.style import counted
 
@@ -105,7 +104,7 @@ def _left(unpacked: "Unpacked", secrets: Mapping[str, bytes]) -> tuple[str, ...]
             f"{counted(unpacked.blobs, 'blob')} of its workloads: kubisnap cat takes them out of the file"
         )
     names = sorted({*unpacked.secrets, *unpacked.omitted})
-    if names and not secrets:
+    if names and not written:
         out = [name for name in names if name not in unpacked.secrets]
         missing = f", of which the file leaves out {', '.join(out)}" if out else ""
         left.append(f"{counted(len(names), 'secret')}{missing}: --secrets-out FILE writes them down")

@@ -132,6 +132,12 @@ def test_what_no_file_has_is_asked_for_unseen(plain: "Desk") -> None:
     assert written(plain) == {"api-token": "canary typed", "db": "from the file"}
 
 
+def test_a_dry_run_asks_for_none_and_writes_none(plain: "Desk") -> None:
+    done = plain.ok(f"{RESTORE} --dry-run --secrets-out out.yaml")
+    assert "secret" not in done.out
+    assert not (plain.home / "out.yaml").exists()
+
+
 def test_without_a_terminal_what_is_missing_is_named(plain: "Desk") -> None:
     plain.write("half.yaml", "db: from the file\n")
     for given, names in (("", "api-token, db"), (" --secrets half.yaml", "api-token")):
