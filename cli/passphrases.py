@@ -100,7 +100,7 @@ def hidden(question: str) -> str:
     silent = termios.tcgetattr(terminal)
     silent[3] &= ~termios.ECHO
     try:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)  # what is typed ahead counts
         print(question, end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().removesuffix("\n")
     except KeyboardInterrupt:
