@@ -3,10 +3,11 @@
 # make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 # make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
-#             bench-thousand, bench-journal, bench-peer    (see benchmarks/README.md)
+#             bench-thousand, bench-journal, bench-peer; bench-archive (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
 # make crash  every operation, ended or troubled at every moment (in `make test`: at many of them)
+# make fuzz   a coverage-guided fuzzer on the archive's readers   (SECONDS=60)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
 # nothing has to be done.
@@ -14,14 +15,15 @@
 PYTHON ?= python3
 ARGS ?=
 SEEDS ?= 10000
+SECONDS ?= 60
 FIRST ?=
-BENCHMARKS := startup engine thousand journal peer
+BENCHMARKS := startup engine thousand journal peer archive
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types contracts format docs clean
-.PHONY: simulate crash kill flight bench $(BENCHMARKS:%=bench-%)
+.PHONY: simulate crash kill flight fuzz bench $(BENCHMARKS:%=bench-%)
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -64,7 +66,7 @@ contracts: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: bench-startup bench-engine
+bench: bench-startup bench-engine bench-archive
 
 $(BENCHMARKS:%=bench-%): bench-%: $(READY)
 	@$(BIN)/python -m benchmarks.$*
@@ -77,5 +79,14 @@ kill: RUNS ?= 200
 kill: $(READY)
 	@$(BIN)/python -m tests.process.kill --runs $(RUNS)
 
+fuzz: $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --quiet --python $(BIN)/python -c constraints.txt --group fuzz; \
+	else \
+		$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --group fuzz; \
+	fi
+	@mkdir -p .fuzz && $(BIN)/python -m tests.fuzz.fuzz_archive -max_total_time=$(SECONDS) -max_len=4096 \
+		-artifact_prefix=.fuzz/ .fuzz tests/fuzz/corpus
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf .fuzz .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,79 +1,55 @@
 """Archives as files: whole or not at all, never over another file, and errors that name the path."""
 
-import errno
 import io
 import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..engine.errors import CorruptArchive, InvalidInput, NotFound
-from ..engine.journal.codec import StoredRow
 from .errors import ArchiveUnreadable, ArchiveUnwritable
-from .format import SnapshotHeader, SnapshotInfo
+from .info import SnapshotInfo
+from .opening import Access
 from .reader import verify_snapshot
-from .writer import write_snapshot
+from .whole import new_file, reason
 
 
-def save_snapshot(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow]) -> SnapshotInfo:
-    """Write the archive to a new file, which only its owner may read, and return what is in it.
+def save_snapshot(
+    path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access | None = None
+) -> SnapshotInfo:
+    """Let `write` write an archive to a new file, which only its owner may read; return what is in it.
 
-    It is written beside its place under another name, flushed to the disk, read back and verified,
-    and only then given its name. Raises `InvalidInput` if the name is taken and `ArchiveUnwritable`
-    for the rest; after either, and after Ctrl-C, nothing is left.
+    It is written beside its place under another name, flushed to the disk, read back and verified, and
+    only then given its name. What is encrypted is verified as far as that goes without a key, unless
+    `access` has one. Raises `InvalidInput` if the name is taken and `ArchiveUnwritable` for the rest;
+    after either, and after Ctrl-C, nothing is left.
     """
     _refuse_if_taken(path)
     try:
-        return _save(path, header, rows)
+        return _save(path, write, access)
     except FileExistsError:
         raise _taken(path) from None
     except OSError as error:
-        problem = _reason(error) if path.parent.is_dir() else f"there is no folder {path.parent}"
+        problem = reason(error) if path.parent.is_dir() else f"there is no folder {path.parent}"
         raise ArchiveUnwritable(str(path), problem) from error
 
 
-def _save(path: Path, header: SnapshotHeader, rows: Iterable[StoredRow]) -> SnapshotInfo:
-    descriptor, unfinished = tempfile.mkstemp(prefix=".unfinished-", suffix=".ksnap", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w+b") as file:
-            info = write_snapshot(file, header, rows, name=str(path))
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            _compare(path, info, file)
-        _give_name(Path(unfinished), path)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
-    try:
-        _flush_folder(path.parent)
-    except OSError:
-        path.unlink()  # ours, and not certain to last: an error leaves nothing
-        raise
+def _save(path: Path, write: Callable[[BinaryIO], SnapshotInfo], access: Access | None) -> SnapshotInfo:
+    with new_file(path) as file:
+        info = write(file)
+        file.seek(0)
+        compare(str(path), info, file, access)
     return info
 
 
-def _compare(path: Path, info: SnapshotInfo, file: BinaryIO) -> None:
-    """Raise unless the file verifies and holds what was meant."""
+def compare(name: str, info: SnapshotInfo, file: BinaryIO, access: Access | None = None) -> None:
+    """Raise `ArchiveUnwritable` unless what was written verifies and holds what was meant."""
     try:
-        found = verify_snapshot(file, name=str(path))
+        found = verify_snapshot(file, name=name, access=access or Access(keyless=True))
     except CorruptArchive as error:
-        raise ArchiveUnwritable(str(path), f"it does not read back: {error.problem}") from error
-    if found != info:
-        raise ArchiveUnwritable(str(path), "it reads back as something else")
-
-
-def _give_name(unfinished: Path, path: Path) -> None:
-    """Give the finished file its name, unless somebody took the name meanwhile."""
-    try:
-        # A second name rather than a new one: renaming replaces what is there without a word.
-        path.hardlink_to(unfinished)
-    except FileExistsError:
-        raise
-    except OSError:
-        # FAT and some network file systems know no hard links; what is left is to look once more.
-        _refuse_if_taken(path)
-        unfinished.rename(path)
+        raise ArchiveUnwritable(name, f"it does not read back: {error.problem}") from error
+    if (found.root, found.manifest, found.size) != (info.root, info.manifest, info.size):
+        raise ArchiveUnwritable(name, "it reads back as something else")
 
 
 def _refuse_if_taken(path: Path) -> None:
@@ -89,25 +65,6 @@ def _taken(path: Path) -> InvalidInput:
     )
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make the new name survive a power cut."""
-    if os.name == "nt":
-        return  # Windows opens no folders, and needs no such thing
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that does not do this for folders
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    """Return what the system said, without the path: the error names it already."""
-    return error.strerror or str(error)
-
-
 class _File(io.FileIO):
     """A file whose reading fails with an error of ours: a network drive may go away half-way."""
 
@@ -116,7 +73,7 @@ class _File(io.FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise ArchiveUnreadable(str(self.name), _reason(error)) from error
+            raise ArchiveUnreadable(str(self.name), reason(error)) from error
 
 
 def open_snapshot(path: Path) -> BinaryIO:
@@ -130,4 +87,4 @@ def open_snapshot(path: Path) -> BinaryIO:
     except FileNotFoundError as error:
         raise NotFound("archive", str(path), advice="check the path") from error
     except OSError as error:
-        raise ArchiveUnreadable(str(path), _reason(error)) from error
+        raise ArchiveUnreadable(str(path), reason(error)) from error

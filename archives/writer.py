@@ -1,60 +1,67 @@
 """Writes a snapshot archive in one pass, to anything that takes bytes.
 
-Holds one block of events at a time and never goes back: the sink may be a pipe. What is cut short,
-by an error here or outside, has no end record and no trailer, and is refused by the reader.
+Holds one record at a time and never goes back: the sink may be a pipe. What is cut short, by an error
+here or outside, has no footer and no trailer, and is refused by the reader.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from functools import partial
 from typing import BinaryIO, Final, NamedTuple
 
+import msgspec
+
 from ..engine.journal.codec import StoredRow
-from . import frames
+from . import blobs as contents
+from . import columns, frames, merkle
 from .errors import ArchiveUnwritable
 from .format import (
     END_MAGIC,
     MAGIC,
     MAJOR,
+    MAX_OMITTED,
     MAX_RAW_BYTES,
-    MAX_TOTAL_BYTES,
     MINOR,
     PREAMBLE,
+    SECRET_CLASS,
+    TRAILER,
     VERSION,
-    End,
     Kind,
     Malformed,
+    Manifest,
     RecordHeader,
     SnapshotHeader,
-    SnapshotInfo,
-    check_row,
-    encode_end,
+    check_label,
+    decode_manifest,
+    encode,
     encode_header,
-    encode_row,
+    flags_of,
 )
-from .identity import ContentDigest
+from .hands import Hand
+from .index import PREFIX, IndexBuilder
+from .info import SnapshotInfo, digest_text
+from .sealing import Recipients, RecordKeys, SealingError, seal
+from .signing import SigningError, SigningKey
+from .statement import encode_footer, statement
 
-BLOCK_ROWS: Final = 4096
-BLOCK_BYTES: Final = 1024 * 1024
-"""Where a block is closed. The larger, the smaller the file, and the more is lost with one bad sector."""
-
-
-class _Block(NamedTuple):
-    rows: int
-    raw: bytes
+EVENTS_LEVEL: Final = 6
+BLOBS_LEVEL: Final = 9
+"""Of zstd. Events are many and new each time; blobs are few, and stay."""
 
 
 class _Output:
-    """The sink, with the hashes that run along and the number of the next record."""
+    """The sink, with the chain that runs along and the number of the next record."""
 
-    def __init__(self, sink: BinaryIO) -> None:
+    def __init__(self, sink: BinaryIO, keys: RecordKeys | None) -> None:
         self._sink = sink
-        self._total = hashlib.sha256()
-        self._chain = b""
-        self._sequence = 0
+        self._keys = keys
+        self.header_hash = b""
+        self.chain = b""
         self.size = 0
+        self._sequence = 0
 
     def _write(self, data: bytes) -> None:
-        self._total.update(data)
         self.size += len(data)
         rest = memoryview(data)
         while rest:
@@ -64,74 +71,209 @@ class _Output:
     def start(self, header: bytes) -> None:
         """Write preamble, header and their hash, with which the chain begins."""
         start = PREAMBLE.pack(MAGIC, MAJOR, MINOR, len(header)) + header
-        self._chain = hashlib.sha256(start).digest()
-        self._write(start + self._chain)
+        self.header_hash = self.chain = hashlib.sha256(start).digest()
+        self._write(start + self.chain)
 
-    def record(self, kind: Kind, body: bytes, raw_length: int, items: int) -> None:
-        """Write one record and go on with the chain."""
-        head = RecordHeader(kind, self._sequence, len(body), raw_length, items).pack()
-        self._chain = hashlib.sha256(self._chain + head + body).digest()
+    def record(self, kind: Kind, body: bytes, raw: int = -1, items: int = 0) -> RecordHeader:
+        """Write one record and go on with the chain. `raw` is its length before it was compressed."""
+        raw = len(body) if raw < 0 else raw
+        if raw > MAX_RAW_BYTES:
+            raise Malformed("more was to be put into one record than fits")
+        flags = flags_of(kind, encrypted=self._keys is not None)
+        sealed = self._keys is not None and flags != flags_of(kind, encrypted=False)
+        stored = len(body) + (16 if sealed else 0)
+        header = RecordHeader(kind, flags, self._sequence, stored, raw, items)
+        head = header.pack()
+        if sealed and self._keys is not None:
+            klass = SECRET_CLASS if kind is Kind.SECRET else 0
+            body = self._keys.encrypt(self.header_hash, head, self._sequence, klass, body)
+        chain = hashlib.sha256(self.chain + head)
+        chain.update(body)
+        self.chain = chain.digest()
         self._sequence += 1
-        self._write(head + body + self._chain)
+        self._write(head)
+        self._write(body)
+        self._write(self.chain)
+        return header
 
-    def finish(self) -> None:
-        """Write the trailer: the hash of every byte so far, and the end magic."""
-        self._write(self._total.digest() + END_MAGIC)
-
-
-def _blocks(rows: Iterable[StoredRow]) -> Iterator[_Block]:
-    """Check and encode the rows, and gather them into blocks."""
-    pending: list[bytes] = []
-    length = 0
-    for version, row in enumerate(rows, 1):
-        check_row(row, version)
-        data = encode_row(row)
-        if len(data) > MAX_RAW_BYTES:
-            raise Malformed(f"event {version} has {len(data)} bytes, more than a block may have")
-        if pending and (len(pending) == BLOCK_ROWS or length + len(data) > BLOCK_BYTES):
-            yield _Block(len(pending), b"".join(pending))
-            pending, length = [], 0
-        pending.append(data)
-        length += len(data)
-    if pending:
-        yield _Block(len(pending), b"".join(pending))
+    def finish(self, index: int, manifest: int) -> None:
+        """Write the trailer."""
+        self._write(TRAILER.pack(index, manifest, self.chain, END_MAGIC))
 
 
-def _write(output: _Output, header: SnapshotHeader, rows: Iterable[StoredRow]) -> SnapshotInfo:
-    output.start(encode_header(header))
-    content = ContentDigest(header.cluster_id)
-    events = blocks = 0
-    for block in _blocks(rows):
-        blocks += 1
-        events += block.rows
-        content.update(block.raw)
-        if events > header.events:
-            raise Malformed(f"there are more than the {header.events} events that the header counts")
-        if content.size > MAX_TOTAL_BYTES:
-            raise Malformed(
-                f"the events have more than {MAX_TOTAL_BYTES} bytes, the most that one archive holds"
-            )
-        output.record(Kind.EVENTS, frames.compress(block.raw), len(block.raw), block.rows)
-    if events != header.events:
-        raise Malformed(f"the header counts {header.events} events, there are {events}")
-    end = encode_end(End(events, blocks, content.size, content.bytes()))
-    output.record(Kind.END, end, len(end), 0)
-    output.finish()
-    return SnapshotInfo(
-        header=header, format=VERSION, digest=content.text(), size=output.size, uncompressed=content.size
-    )
+class _Ready(NamedTuple):
+    """A record's body as it is stored but for encryption, and its leaf in the tree."""
+
+    body: bytes
+    leaf: bytes
+
+
+def _compressed_events(raw: bytes) -> _Ready:
+    return _Ready(frames.compress(raw, EVENTS_LEVEL), merkle.leaf(Kind.EVENTS, raw))
+
+
+def _compressed_blobs(raw: bytes, pack: list[contents.Hashed]) -> _Ready:
+    named = ((item.blob.label, item.digest) for item in pack)
+    return _Ready(frames.compress(raw, BLOBS_LEVEL), merkle.leaf_of_blobs(Kind.BLOBS, named))
+
+
+class _Content:
+    """Writes what an archive holds, and counts it."""
+
+    def __init__(self, output: _Output, header: SnapshotHeader) -> None:
+        self._output = output
+        self._header = header
+        self.index = IndexBuilder()
+        self.events = self.blobs = self.blob_bytes = self.secrets = self.raw = 0
+        self.first_time = self.last_time = 0
+
+    def write_events(self, rows: Iterable[StoredRow]) -> None:
+        """Write the log, which must be the events that the header says."""
+        due, packed_so_far = self._header.events, 0
+        with Hand[_Ready]() as hand:
+            for block in columns.blocks(rows):
+                packed = columns.pack(block, self._header.first + packed_so_far)
+                packed_so_far += packed.events
+                if packed_so_far > due:
+                    raise Malformed(f"there are more than the {due} events that the header counts")
+                hand.do(partial(_compressed_events, packed.raw), partial(self._write_block, packed))
+        if packed_so_far != due:
+            raise Malformed(f"the header counts {due} events, there are {packed_so_far}")
+
+    def _write_block(self, packed: columns.Packed, ready: _Ready) -> None:
+        if not self.events:
+            self.first_time = packed.first_time
+        self.last_time = packed.last_time
+        self.events += packed.events
+        self._write(Kind.EVENTS, ready, len(packed.raw), packed.events, time=packed.first_time)
+
+    def _write(
+        self, kind: Kind, ready: _Ready, raw: int, items: int, *, time: int = 0, prefixes: bytes = b""
+    ) -> None:
+        header = self._output.record(kind, ready.body, raw, items)
+        self.index.add(header, ready.leaf, time=time, prefixes=prefixes)
+        self.raw += raw
+
+    def write_blobs(self, blobs: Iterable[contents.Blob], known: Container[bytes]) -> None:
+        """Write the blobs, each content once, and none that is known from the parents."""
+        seen: set[bytes] = set()
+
+        def new() -> Iterator[contents.Hashed]:
+            for blob in blobs:
+                digest = blob.digest
+                if digest not in seen and digest not in known:
+                    seen.add(digest)
+                    yield contents.Hashed(blob, digest)
+
+        with Hand[_Ready]() as hand:
+            for pack in contents.packs(new()):
+                raw = contents.encode_pack([item.blob for item in pack])
+                hand.do(partial(_compressed_blobs, raw, pack), partial(self._write_pack, pack, len(raw)))
+
+    def _write_pack(self, pack: list[contents.Hashed], raw: int, ready: _Ready) -> None:
+        prefixes = b"".join(item.digest[:PREFIX] for item in pack)
+        self._write(Kind.BLOBS, ready, raw, len(pack), prefixes=prefixes)
+        self.blobs += len(pack)
+        self.blob_bytes += sum(len(item.blob.data) for item in pack)
+
+    def write_secrets(self, secrets: Iterable[contents.Secret], random: Callable[[int], bytes]) -> None:
+        """Write the secrets, each alone in its record and under a key of their own."""
+        for secret in secrets:
+            raw = contents.encode_secret(secret, random(32))
+            self._write(Kind.SECRET, _Ready(raw, merkle.leaf(Kind.SECRET, raw)), len(raw), 1)
+            self.secrets += 1
+
+    def manifest(self, omitted: tuple[str, ...]) -> Manifest:
+        """Return what was written, in numbers."""
+        return Manifest(
+            events=self.events,
+            blobs=self.blobs,
+            blob_bytes=self.blob_bytes,
+            secrets=self.secrets,
+            raw=self.raw,
+            first_time=self.first_time,
+            last_time=self.last_time,
+            omitted=omitted,
+        )
 
 
 def write_snapshot(
-    sink: BinaryIO, header: SnapshotHeader, rows: Iterable[StoredRow], *, name: str = "the snapshot"
+    sink: BinaryIO,
+    header: SnapshotHeader,
+    rows: Iterable[StoredRow],
+    *,
+    blobs: Iterable[contents.Blob] = (),
+    secrets: Collection[contents.Secret] = (),
+    known: Container[bytes] = frozenset(),
+    recipients: Recipients | None = None,
+    sign_with: Collection[SigningKey] = (),
+    name: str = "the snapshot",
+    random: Callable[[int], bytes] = os.urandom,
 ) -> SnapshotInfo:
     """Write the archive to `sink` and return what a reader will find in it.
 
-    The rows are taken one by one and must be events 1 to `header.events`. Same header and rows,
-    same bytes. Raises `ArchiveUnwritable` where they do not fit the format; an OSError of the sink
-    passes through, as only its owner knows what a closed pipe means.
+    The rows are taken one by one and must be the events that the header says; blobs come in the order
+    of their labels, each content is written once, and those whose digest is `known` from the parents
+    not at all. With `recipients` everything but the header, the manifest and the footer is encrypted;
+    without, `secrets` are left out, and named in the manifest. Same input, same bytes, unless it is
+    encrypted: then `random` is drawn from. Raises `ArchiveUnwritable` where something does not fit the
+    format; an OSError of the sink passes through, as only its owner knows what a closed pipe means.
     """
     try:
-        return _write(_Output(sink), header, rows)
-    except Malformed as error:
+        sealed, keys = (None, None) if recipients is None else seal(recipients, random=random)
+        header = msgspec.structs.replace(header, sealed=sealed)
+        output = _Output(sink, keys)
+        output.start(encode_header(header))
+        content = _Content(output, header)
+        content.write_events(rows)
+        content.write_blobs(blobs, known)
+        ordered = sorted(secrets)
+        _check_secrets(ordered)
+        if keys is not None:
+            content.write_secrets(ordered, random)
+        omitted = () if keys is not None else tuple(secret.label for secret in ordered)
+        return _end(output, header, content, content.manifest(omitted), sign_with)
+    except (Malformed, SealingError, SigningError) as error:
         raise ArchiveUnwritable(name, str(error)) from error
+
+
+def _check_secrets(ordered: list[contents.Secret]) -> None:
+    labels = [secret.label for secret in ordered]
+    for label in labels:
+        check_label(label)
+    if len(set(labels)) < len(labels):
+        raise Malformed("two secrets have one label")
+    if len(labels) > MAX_OMITTED:
+        raise Malformed(f"there are more than {MAX_OMITTED} secrets")
+
+
+def _end(
+    output: _Output,
+    header: SnapshotHeader,
+    content: _Content,
+    manifest: Manifest,
+    sign_with: Collection[SigningKey],
+) -> SnapshotInfo:
+    """Write what closes an archive: index, manifest, footer, trailer."""
+    index_at = output.size
+    content.index.close()
+    for part in content.index.parts:
+        output.record(Kind.INDEX, part)
+    manifest_at = output.size
+    raw = encode(manifest)
+    decode_manifest(raw)  # what no reader would take is not written
+    output.record(Kind.MANIFEST, raw)
+    parent = None if header.parent is None else header.parent.root
+    start = merkle.start_leaf(header.cluster_id, header.first, parent)
+    root = merkle.root([start, *content.index.leaves, merkle.leaf(Kind.MANIFEST, raw)])
+    output.record(Kind.FOOTER, encode_footer(statement(header, root, output.chain), sign_with))
+    output.finish(index_at, manifest_at)
+    return SnapshotInfo(
+        header=header,
+        manifest=manifest,
+        format=VERSION,
+        root=root,
+        digest=digest_text(root),
+        size=output.size,
+        signers=tuple(sorted(key.name for key in sign_with)),
+    )

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """A line of the table. Without a `bar` it is told for the context and cannot fall short."""
+    """A line of the table. Without a `bar` it is told for the context and cannot fall short.
+
+    What could not be measured, since something to compare with is not installed, is None.
+    """
 
     name: str
-    measured: float
+    measured: float | None
     unit: str
     bar: float | None = None
     at_most: bool = False
@@ -20,6 +23,8 @@ class Figure(NamedTuple):
         """Whether the bar is met."""
         if self.bar is None:
             return True
+        if self.measured is None:
+            return False
         return self.measured <= self.bar if self.at_most else self.measured >= self.bar
 
 
@@ -49,7 +54,8 @@ def show(figures: Sequence[Figure]) -> int:
         if figure.bar is not None:
             bar = f"{'<=' if figure.at_most else '>='} {_number(figure.bar, figure.unit)}"
             ok = "yes" if figure.ok else "NO"
-        print(f"{figure.name:<{width}}{_number(figure.measured, figure.unit):>14}{bar:>14}  {ok}")
+        measured = "not installed" if figure.measured is None else _number(figure.measured, figure.unit)
+        print(f"{figure.name:<{width}}{measured:>14}{bar:>14}  {ok}")
     return 0 if all(figure.ok for figure in figures) else 1
 
 

@@ -21,19 +21,29 @@ from . import helping, options
 from .commands import (
     apply,
     capture,
+    cat,
     completion,
     create,
     delete,
     demo,
+    diff,
     doctor,
+    export,
+    forget,
+    gc,
     get,
+    import_,
+    inspect,
     log,
     plan,
     restore,
     scale,
     show,
+    snapshots,
     verify,
 )
+from .commands.keys import generate as keys_generate
+from .commands.keys import list as keys_list
 from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
@@ -49,23 +59,43 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("capture", capture.capture),
         ("restore", restore.restore),
         ("verify", verify.verify),
+        ("inspect", inspect.inspect),
+        ("cat", cat.cat),
+        ("diff", diff.diff),
+        ("export", export.export),
+        ("import", import_.import_),
+        ("snapshots", snapshots.snapshots),
+        ("forget", forget.forget),
+        ("gc", gc.gc),
     ),
     "Operate": (("delete", delete.delete),),
     "House-keeping": (
+        ("keys generate", keys_generate.generate),
+        ("keys list", keys_list.list_keys),
         ("doctor", doctor.doctor),
         ("demo", demo.demo),
         ("completion", completion.completion),
     ),
 }
 
-app = typer.Typer(
-    name="kubisnap",
-    cls=helping.Group,
-    help="The state of your Kubernetes clusters as an event log: declare, apply, capture, restore.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+_NOUNS = {"keys": "Manage the keys that archives are signed and encrypted with."}
+"""Commands of two words, by the first."""
+
+
+def _typer(name: str, told: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        cls=helping.Group,
+        help=told,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+app = _typer(
+    "kubisnap", "The state of your Kubernetes clusters as an event log: declare, apply, capture, restore."
 )
 
 
@@ -105,9 +135,19 @@ def _globals(
     ctx.obj = {name: value for name, value in given.items() if value is not None}
 
 
-for group, commands in _GROUPS.items():
-    for command_name, function in commands:
-        app.command(command_name, cls=helping.Command, rich_help_panel=group)(options.with_session(function))
+def _register() -> None:
+    nouns: dict[str, typer.Typer] = {}
+    for group, commands in _GROUPS.items():
+        for name, function in commands:
+            noun, _, verb = name.rpartition(" ")
+            if noun and noun not in nouns:
+                nouns[noun] = _typer(noun, _NOUNS[noun])
+                app.add_typer(nouns[noun], rich_help_panel=group)
+            target, panel = (nouns[noun], "Commands") if noun else (app, group)
+            target.command(verb, cls=helping.Command, rich_help_panel=panel)(options.with_session(function))
+
+
+_register()
 
 
 def main() -> None:
@@ -193,8 +233,14 @@ _SUGGESTION = re.compile(r"[.;]? (?:Did you mean|\(Possible options:) (.+?)[?)]"
 
 def _usage(error: TyperException, arguments: Sequence[str]) -> Failure:
     """Return what to tell of a command line that does not parse."""
-    names = {name for commands in _GROUPS.values() for name, _ in commands}
-    command = " ".join(["kubisnap", *[word for word in arguments if word in names][:1]])
+    names = [*_NOUNS, *(name for commands in _GROUPS.values() for name, _ in commands)]
+    line = " ".join(arguments)
+    typed = [
+        (found.start(), -len(name), name)
+        for name in names
+        if (found := re.search(rf"(?<![^ ]){name}(?![^ ])", line))
+    ]
+    command = " ".join(["kubisnap", *[name for *_, name in sorted(typed)[:1]]])
     message = error.format_message().rstrip(".")
     for clumsy, plain in _CLUMSY:
         message = message.replace(clumsy, plain)

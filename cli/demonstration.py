@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ..adapters.digitalocean.simulator import DigitalOceanSimulator
-from ..archives import open_snapshot, read_snapshot
 from ..engine.domain.model import ClusterSpec, neutral
 from ..engine.journal.log import open_journal
-from ..engine.operations.snapshots import unpack
+from .archiving import from_file
 from .render.style import counted, duration, paint, size
 from .session import Session
 
@@ -174,9 +173,8 @@ def _parts(spec: ClusterSpec) -> list[str]:
 def _compare(stage: _Stage) -> bool:
     """Compare the intent in the archive with that of both restored clusters, and with what there is."""
     archive = stage.folder / "web.ksnap"
-    with open_snapshot(archive) as source:
-        snapshot = read_snapshot(source, name=archive.name)
-    captured = unpack(archive.name, snapshot.info.digest, snapshot.rows).spec
+    unpacked = from_file(str(archive))
+    captured, info = unpacked.cluster.spec, unpacked.info
     equal = True
     with open_journal(f"sqlite:///{stage.folder / 'elsewhere.sqlite'}") as journal:
         for name in ("web-eu", "web-sim"):
@@ -193,7 +191,7 @@ def _compare(stage: _Stage) -> bool:
     stage.say(f"second account now: {_counts(stage.simulator.inventory('second'))}")
     stage.say(
         f"the archive: {archive.name}, {size(archive.stat().st_size)}, "
-        f"{snapshot.info.header.events} events ({size(snapshot.info.uncompressed)} uncompressed)"
+        f"{info.manifest.events} events ({size(info.manifest.raw)} uncompressed)"
     )
     return equal
 

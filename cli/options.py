@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -107,11 +108,68 @@ AnyCluster = Annotated[
         autocompletion=clusters_in_store,
     ),
 ]
+Snapshot = Annotated[
+    str,
+    typer.Argument(
+        metavar="SNAPSHOT",
+        help="A file, - for stdin, s3://BUCKET/NAME, or snap:DIGEST or snap:latest of the archive store.",
+        show_default=False,
+    ),
+]
+Parents = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with",
+        metavar="FILE",
+        help="A snapshot that this one goes on from, if it is not in the same folder.",
+        show_default=False,
+    ),
+]
+SnapshotsOf = Annotated[
+    str,
+    typer.Argument(
+        metavar="[CLUSTER]",
+        help="The cluster, by name or NAME-ID8.",
+        show_default="all",
+        autocompletion=clusters_in_store,
+    ),
+]
+Archives = Annotated[
+    str,
+    typer.Option(
+        "--archives",
+        metavar="URL",
+        help="The archive store: a folder or s3://BUCKET/PREFIX, or KUBISNAP_ARCHIVES.",
+        show_default="the data folder's",
+    ),
+]
 Message = Annotated[
     str, typer.Option("--message", "-m", metavar="TEXT", help="Why; kept in the log.", show_default=False)
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before changing things.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
+KeepHourly = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="Keep the newest of each of the last N hours.", show_default=False),
+]
+KeepDaily = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="Keep the newest of each of the last N days.", show_default=False),
+]
+KeepWeekly = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="Keep the newest of each of the last N weeks.", show_default=False),
+]
+KeepMonthly = Annotated[
+    int,
+    typer.Option(
+        metavar="N", min=0, help="Keep the newest of each of the last N months.", show_default=False
+    ),
+]
+KeepYearly = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, help="Keep the newest of each of the last N years.", show_default=False),
+]
 Parallel = Annotated[
     int, typer.Option("--parallel", metavar="N", min=1, max=256, help="How many calls at a time.")
 ]

@@ -17,14 +17,16 @@ _MEANINGS = {
     "ok": "done, or nothing to do",
     "failed": "nothing was changed, or what was changed was taken back",
     "usage": "a wrong option, argument or file",
-    "partial": "some of it is done and recorded, or something could not be taken back; the error names it",
+    "partial": "some of it is done and recorded, or something could not be taken back, or a part of a "
+    "damaged archive was saved; the error names it",
     "denied": "credentials are missing or refused, or open another account",
-    "differs": "only with `--exit-code`: there is something to do",
+    "differs": "only with `--exit-code`: there is something to do, or something differs",
     "needs-yes": "a confirmation is needed and nobody can be asked: add `--yes`, or `--max-deletions`",
     "stale-plan": "the log moved while this was decided, or since a saved plan was made",
     "timeout": "`--timeout` is over, or the cloud accepted the work and did not end it in time",
-    "not-found": "no such cluster, operation, resource or file",
+    "not-found": "no such cluster, operation, resource, file, or thing in a file",
     "locked": "another operation on the cluster is running; the error says whose, and since when",
+    "wrong-key": "an archive is encrypted, and nothing that was given opens it",
     "corrupt": "a store, an archive or a saved plan is damaged, or something else",
     "interrupted": "Ctrl-C; what was done is recorded, `kubisnap apply --resume` goes on",
     "bug": "an unexpected error; the message names the file with the report",
@@ -88,12 +90,44 @@ did not exist is carried out once, too. What has a dot or a slash in it is a fil
   takes longer has failed. Durations are `90s`, `20m`, `1h30m`, never a bare number.
 - `--budget`, `--parallel`.
 
+## Events as lines
+
+`kubisnap export` and `kubisnap cat FILE 10..20` write one JSON object a line, in ASCII, without spaces, with
+exactly these keys in this order:
+
+| key | value |
+|---|---|
+| `stream` | the cluster's id |
+| `version` | the event's position in the cluster's log: 1, 2, 3, ... |
+| `time` | RFC 3339 in UTC with microseconds: `2026-11-02T09:30:00.000000Z` |
+| `actor`, `reason` | who did it, and why; both may be empty |
+| `operation` | the number of the operation in that cluster |
+| `cause` | the position of the event that led to this one; 0: the operator did |
+| `kind` | the event's stable tag, such as `ClusterDeclared` |
+| `schema` | the version of the payload's schema, as it was written; nothing is brought up to date |
+| `payload` | the event's fields; what has its default may be left out |
+
+`kubisnap import` takes such lines back and makes the same log of them, byte for byte: from event 1 on,
+without a gap, each line exactly as it was written. A line is no proof: there is no hash over them. What is to
+be believed travels as a snapshot.
+
+`import` adds to a store the events that it lacks of a cluster, all or none. It refuses a log that differs
+from the one in the store, or is shorter, and a cluster whose name another cluster has there. Lines may end
+within an operation: while its lease lasts they are refused (exit status 11); afterwards it is unfinished, as
+after a crash.
+
 ## Settings
 
 | variable | for |
 |---|---|
 | `KUBISNAP_STORE` | the event store, as `--store`; default: `store.sqlite` in the XDG data folder |
+| `KUBISNAP_ARCHIVES` | the archive store, as `--archives`; default: `snapshots` in the XDG data folder |
+| `AWS_*` | credentials, region and end point of an archive store on S3, as for every tool of AWS |
 | `KUBISNAP_ACTOR` | who acts, in the log; default: the user's name |
+| `KUBISNAP_KEYS` | the folder with keys for archives; default: `keys` in the XDG data folder |
+| `KUBISNAP_PASSPHRASE` | the passphrase of archives; better one of the next two, or a terminal |
+| `KUBISNAP_PASSPHRASE_FILE` | a file whose one line it is |
+| `KUBISNAP_PASSPHRASE_COMMAND` | a command that prints it as one line; run without a shell |
 | `DIGITALOCEAN_TOKEN` | DigitalOcean's API token (or `DIGITALOCEAN_ACCESS_TOKEN`) |
 | `DIGITALOCEAN_END_POINT` | another end point than DigitalOcean's own |
 | `KUBISNAP_SANDBOX` | the simulated cloud's file |
@@ -115,7 +149,7 @@ def reference() -> str:
         f"## kubisnap\n\n{_block('--help')}",
     ]
     for commands in app._GROUPS.values():  # noqa: SLF001 - the one list of commands
-        parts += [f"## kubisnap {name}\n\n{_block(name, '--help')}" for name, _ in commands]
+        parts += [f"## kubisnap {name}\n\n{_block(*name.split(), '--help')}" for name, _ in commands]
     return "\n".join(parts)
 
 

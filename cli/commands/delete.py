@@ -1,5 +1,6 @@
 """``kubisnap delete``."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,12 +69,11 @@ def delete(
 
 def _last_snapshot(session: Session, journal: "Journal", state: "ClusterState", context: "Context") -> None:
     from ...engine.operations.snapshots import capture
-    from .. import wiring
-    from ..archiving import to_file
+    from ..archives_at import archive_store
+    from ..archiving import Archivist
     from ..render.style import counted
 
-    folder = wiring.data_folder() / "snapshots"
-    path = folder / f"{state.name}-{state.cluster_id[:8]}-{state.position}.ksnap"
-    done = capture(journal, state, context, lambda content: to_file(content, path, make_folder=True))
-    session.tell(f"last snapshot: {path} ({counted(done.events, 'event')}, verified)")
-    session.tell(f"  to have the cluster again: kubisnap restore {path}\n")
+    to_store = partial(Archivist().to_store, store=archive_store(""), now=context.now())
+    done = capture(journal, state, context, to_store)
+    session.tell(f"last snapshot: {done.written.file} ({counted(done.events, 'event')}, verified)")
+    session.tell(f"  to have the cluster again: kubisnap restore {done.written.file}\n")

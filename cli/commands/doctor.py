@@ -30,11 +30,20 @@ def doctor(
             "--cloud", metavar="NAME", help="Check this cloud's credentials, too.", show_default=False
         ),
     ] = None,
+    archives: Annotated[
+        str,
+        typer.Option(
+            "--archives",
+            metavar="URL",
+            help="Try this archive store, too, with a probe that stays there.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Check store, clusters and credentials.
 
     Changes nothing. Exits with 1 when something fails. A cloud is asked only if --cloud names it
-    or credentials for it are set.
+    or credentials for it are set, an archive store only if --archives names it.
 
     Examples:
       kubisnap doctor
@@ -42,7 +51,7 @@ def doctor(
     """
     from ..render.style import counted, paint, printable, table
 
-    findings = list(_look(session, cloud or []))
+    findings = list(_look(session, cloud or [], archives))
     failed = sum(item.level == "FAIL" for item in findings)
     warned = sum(item.level == "WARN" for item in findings)
     colors = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
@@ -64,7 +73,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _look(session: Session, clouds: list[str]) -> Iterator[Finding]:
+def _look(session: Session, clouds: list[str], archives: str) -> Iterator[Finding]:
     from ... import __version__
     from ...adapters.registry import clouds as installed
 
@@ -76,6 +85,17 @@ def _look(session: Session, clouds: list[str]) -> Iterator[Finding]:
         wanted = ["digitalocean"]
     for name in wanted:
         yield _try(f"cloud {name}", lambda name=name: _cloud(name))  # type: ignore[misc]
+
+    if archives:
+        yield _try("archives", lambda: _archives(archives))
+
+
+def _archives(url: str) -> str:
+    from ..archives_at import archive_store
+
+    store = archive_store(url)
+    store.check()
+    return f"{store.url}: can be read and written, and keeps what it has"
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:

@@ -36,7 +36,7 @@ from .resources import Key, Kind, Resource
 Family = Literal["intent", "course", "fact", "registry"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True, gc=False):
     """A fact in the past tense."""
 
     SCHEMA: ClassVar[int] = 1
@@ -70,7 +70,7 @@ class Registry(Event, frozen=True, kw_only=True):
 # ── intent ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The snapshot that a restored cluster was declared from."""
 
     archive: str
@@ -204,7 +204,7 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The process that runs an operation.
 
     `scope` tells apart what shares a host's name and not its processes: containers, the host before it
@@ -249,7 +249,7 @@ class RollbackStarted(Course, frozen=True, kw_only=True, tag="RollbackStarted"):
     operations: tuple[int, ...] = ()
 
 
-class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A step as it was planned: enough to tell the story and to resume."""
 
     id: int
@@ -276,19 +276,23 @@ class OperationFinished(Course, frozen=True, kw_only=True, tag="OperationFinishe
 
 
 class SnapshotCaptured(Course, frozen=True, kw_only=True, tag="SnapshotCaptured"):
-    """The log up to `position` was written to a snapshot archive of `size` bytes."""
+    """The log up to `position` was written to a snapshot archive of `size` bytes.
+
+    `events` of it: all, or those since the snapshot whose digest is `parent`.
+    """
 
     digest: str
     size: int
     events: int
     position: int
     file: str = ""
+    parent: str = ""
 
 
 # ── fact ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that was translated for a cloud: `wanted` became `chosen`."""
 
     what: str
@@ -417,7 +421,7 @@ class ResourceLost(Fact, frozen=True, kw_only=True, tag="ResourceLost"):
     resource_id: str
 
 
-class DriftedField(msgspec.Struct, frozen=True, kw_only=True):
+class DriftedField(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A field that somebody else changed; the values as JSON text."""
 
     field: str
@@ -503,7 +507,7 @@ def all_event_types() -> tuple[type[Event], ...]:
     return tuple(cls for family in (Intent, Course, Fact, Registry) for cls in family.__subclasses__())
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """An event in its envelope.
 
     `stream` is the cluster's id (32 hex digits), `version` counts from 1 within it. `time` is in

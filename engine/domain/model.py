@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """The base of all specs: immutable, compared by value, strict about unknown fields.
 
     Never with `omit_defaults`: msgspec leaves a text out only if it is the very object of the default,

@@ -79,7 +79,7 @@ def logical_name(cluster: ClusterRef, kind: Kind, name: str) -> str | None:
     return None
 
 
-class _Resource(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+class _Resource(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     """The base of desired resources; the tag is the `Kind`."""
 
 

@@ -8,6 +8,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── InvalidInput            what was typed or written is wrong: names the field and the place
     ├── NotFound                no such cluster, operation, store, ...
     ├── AlreadyExists           the name is taken
+    │   └── NameHeld            by another cluster than the one whose history is imported
     ├── Refused                 understood, and declined before anything was changed
     ├── BudgetExceeded          so were these four
     ├── ConfirmationNeeded
@@ -22,10 +23,17 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   ├── NotAStore
     │   ├── StoreUnusable
     │   ├── LogMoved            somebody else wrote first
+    │   ├── AnotherHistory      what is to be imported does not go on from what is there
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
     │   ├── CorruptArchive
+    │   ├── CorruptLines        exported events with a line that no export wrote
+    │   ├── Salvaged            a part of a damaged archive was saved
+    │   ├── NotEncrypted        a key was named, and the file is not encrypted
+    │   ├── NotSigned           by nobody who is trusted
+    │   ├── MissingParent       an incremental snapshot goes on from one that is not there
+    │   ├── WrongKey            encrypted, and nothing given opens it
     │   └── UnsupportedArchive
     ├── CloudError              what a cloud answered, or did not
     │   ├── ResourceMissing
@@ -76,16 +84,22 @@ from .keeping import (
     CorruptArchive,
     LogMoved,
     MalformedEvent,
+    MissingParent,
     NotAStore,
+    NotEncrypted,
+    NotSigned,
     StoreError,
     StoreUnusable,
     UnknownEvent,
     UnsupportedArchive,
+    WrongKey,
 )
+from .moving import AnotherHistory, CorruptLines, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
 
 __all__ = [
     "AlreadyExists",
+    "AnotherHistory",
     "ArchiveError",
     "BudgetExceeded",
     "Came",
@@ -95,6 +109,7 @@ __all__ = [
     "ConfirmationNeeded",
     "Conflict",
     "CorruptArchive",
+    "CorruptLines",
     "CorruptPlan",
     "Denied",
     "Fact",
@@ -106,8 +121,12 @@ __all__ = [
     "Locked",
     "LogMoved",
     "MalformedEvent",
+    "MissingParent",
+    "NameHeld",
     "NotAStore",
+    "NotEncrypted",
     "NotFound",
+    "NotSigned",
     "NothingUnfinished",
     "OperationFailed",
     "OutOfTime",
@@ -118,6 +137,7 @@ __all__ = [
     "Rejected",
     "ResourceMissing",
     "RollbackIncomplete",
+    "Salvaged",
     "StalePlan",
     "StoreError",
     "StoreUnusable",
@@ -127,6 +147,7 @@ __all__ = [
     "UnknownEvent",
     "UnsupportedArchive",
     "WrongAccount",
+    "WrongKey",
     "facts_of",
 ]
 

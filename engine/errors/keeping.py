@@ -132,20 +132,78 @@ class CorruptArchive(ArchiveError):
     name: str
     problem: str
     offset: int | None = None
+    intact: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         at = "" if self.offset is None else f" (at byte {self.offset})"
-        return f"{self.name}: {self.problem}{at}"
+        return f"{self.name}: {self.problem}{at}{self._before()}"
+
+    def _before(self) -> str:
+        if self.intact is None:
+            return ""
+        first, last = self.intact
+        return (
+            "; no event before it is intact"
+            if last < first
+            else f"; events {first} to {last} before it are intact"
+        )
 
     @property
     def hint(self) -> str:
-        """Say that nothing was done with it."""
-        return "nothing was read from it and nothing was changed; use another copy of the snapshot"
+        """Say that nothing was done with it, and what can be saved."""
+        lines = ["nothing was acted on and nothing was changed; use another copy of the snapshot"]
+        if self.intact is not None and self.intact[0] <= self.intact[1]:
+            lines.append(f"kubisnap export {self.name} --salvage      what is intact, as JSON lines")
+        return "\n".join(lines)
 
     @property
     def facts(self) -> Facts:
-        """Return file, problem and offset."""
-        return {"archive": self.name, "problem": self.problem, "offset": self.offset}
+        """Return file, problem, offset, and the first and last event that are intact."""
+        first, last = self.intact or (None, None)
+        return {
+            "archive": self.name,
+            "problem": self.problem,
+            "offset": self.offset,
+            "intact_first": first,
+            "intact_last": last,
+        }
+
+
+@dataclass(eq=False)
+class WrongKey(ArchiveError):
+    """An encrypted archive that nothing given opens.
+
+    `slots` is how many keys would, one of them a `passphrase` or not; `tried` is whether any was given.
+    """
+
+    kind: ClassVar[str] = "wrong-key"
+    name: str
+    slots: int
+    passphrase: bool
+    tried: bool
+
+    def __str__(self) -> str:
+        given = "nothing that was given opens it" if self.tried else "no key was given"
+        return f"{self.name}: encrypted, and {given}"
+
+    @property
+    def hint(self) -> str:
+        """Say how to hand in a key."""
+        lines = []
+        if self.slots > self.passphrase:
+            lines.append(
+                "--identity FILE      an age or SSH private key, or the name of a key in kubisnap keys list"
+            )
+        if self.passphrase:
+            lines.append(
+                "KUBISNAP_PASSPHRASE_FILE=FILE      the passphrase, where there is no terminal to type it at"
+            )
+        return "\n".join(lines)
+
+    @property
+    def facts(self) -> Facts:
+        """Return the archive and what would open it."""
+        return {"archive": self.name, "slots": self.slots, "passphrase": self.passphrase}
 
 
 @dataclass(eq=False)
@@ -171,3 +229,74 @@ class UnsupportedArchive(ArchiveError):
     def facts(self) -> Facts:
         """Return both versions."""
         return {"archive": self.name, "version": self.version, "supported": self.supported}
+
+
+@dataclass(eq=False)
+class NotEncrypted(ArchiveError):
+    """A key was named to open an archive with, and it is not encrypted: somebody may have replaced it."""
+
+    kind: ClassVar[str] = "wrong-key"
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is not encrypted, though a key was named to open it with"
+
+    @property
+    def hint(self) -> str:
+        """Say how to go on, if that is right."""
+        return "if you know that it never was encrypted, leave the key out"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the file."""
+        return {"archive": self.name}
+
+
+@dataclass(eq=False)
+class NotSigned(ArchiveError):
+    """No key that is trusted signed the archive; whether it is whole is another question."""
+
+    name: str
+    strangers: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        by = f"; the signatures call themselves {', '.join(self.strangers)}" if self.strangers else ""
+        return f"{self.name} is not signed by anyone you trust{by}"
+
+    @property
+    def hint(self) -> str:
+        """Say how trust is given."""
+        return "kubisnap keys list      the keys that are trusted; others: --trusted FILE"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the file and who claims to have signed it."""
+        return {"archive": self.name, "strangers": ", ".join(self.strangers)}
+
+
+@dataclass(eq=False)
+class MissingParent(ArchiveError):
+    """An incremental snapshot whose parent was not found. `parent` is the parent's digest."""
+
+    kind: ClassVar[str] = "not-found"
+    name: str
+    parent: str
+    position: int
+    looked_in: str = ""
+
+    def __str__(self) -> str:
+        where = f", nor in {self.looked_in}" if self.looked_in else ""
+        return (
+            f"{self.name} goes on after event {self.position} of the snapshot {self.parent}, "
+            f"which was not given{where}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """Say how to hand it in."""
+        return "put it beside this one, or name it: --with FILE"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the file, and which parent is missing."""
+        return {"archive": self.name, "parent": self.parent, "position": self.position}

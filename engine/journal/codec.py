@@ -120,6 +120,10 @@ class Codec:
             event=event,
         )
 
+    def type_of(self, tag: str) -> type[Event] | None:
+        """Return the type of a tag, None for one that is unknown here."""
+        return self._types.get(tag)
+
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
         cls = self._types.get(tag)
@@ -131,7 +135,7 @@ class Codec:
             found = self._envelope.decode(state)
             if found.schema > cls.SCHEMA:
                 raise UnknownEvent(tag, found.schema, cls.SCHEMA)
-            event = self._payload(tag, cls, found)
+            event = self._payload(tag, cls, found.schema, found.payload)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MalformedEvent(tag, str(error)) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -139,14 +143,14 @@ class Codec:
             raise MalformedEvent(tag, f"{type(error).__name__}: {error}") from error
         return cls.SCHEMA, found.time, found.actor, found.operation, found.cause, found.reason, event
 
-    def _payload(self, tag: str, cls: type[Event], envelope: _Envelope) -> Any:
-        if envelope.schema == cls.SCHEMA:
-            return self._payloads[tag].decode(envelope.payload)
-        if envelope.schema < 1:
-            raise MalformedEvent(tag, f"schema {envelope.schema}")
-        payload: Payload = msgspec.msgpack.decode(envelope.payload, type=dict[str, Any])
-        for schema in range(envelope.schema, cls.SCHEMA):
-            payload = self._upcasters[tag, schema](payload)
+    def _payload(self, tag: str, cls: type[Event], schema: int, raw: msgspec.Raw) -> Any:
+        if schema == cls.SCHEMA:
+            return self._payloads[tag].decode(raw)
+        if schema < 1:
+            raise MalformedEvent(tag, f"schema {schema}")
+        payload: Payload = msgspec.msgpack.decode(raw, type=dict[str, Any])
+        for older in range(schema, cls.SCHEMA):
+            payload = self._upcasters[tag, older](payload)
         return msgspec.convert(payload, cls)
 
 

@@ -18,9 +18,19 @@ from eventsourcing.persistence import DatabaseError, IntegrityError, Operational
 
 from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
 from ..domain.state import ClusterState, fold
-from ..errors import AlreadyExists, InvalidInput, LogMoved, NotAStore, NotFound, StoreUnusable
+from ..errors import (
+    AlreadyExists,
+    AnotherHistory,
+    InvalidInput,
+    LogMoved,
+    NameHeld,
+    NotAStore,
+    NotFound,
+    StoreUnusable,
+)
 from .codec import Codec, StoredRow
 from .sqlite import Recorder, open_sqlite
+from .whole import WholeLog
 
 _NAMES = "name:"
 _ROWS_AT_ONCE = 512
@@ -77,6 +87,11 @@ class Journal:
         """Return a cluster's events as stored, positions after `after` up to and with `until`."""
         chunks = self._chunks(cluster_id, after, until)
         return [StoredRow._make(row) for chunk in chunks for row in chunk]
+
+    def each_row(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> Iterator[StoredRow]:
+        """Yield what `rows` returns, without holding more than a part of it at once."""
+        for chunk in self._chunks(cluster_id, after, until):
+            yield from map(StoredRow._make, chunk)
 
     def stream(self, cluster_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Recorded]:
         """Yield a cluster's events, oldest first, without holding more than a part of them at once.
@@ -213,6 +228,40 @@ class Journal:
         self._insert(expected, [*recorded, *release])
         return recorded
 
+    def take_in(self, log: WholeLog, envelope: Envelope) -> int:
+        """Keep a log from elsewhere as it is, or what is missing of it, and give its cluster the name.
+
+        All in one transaction; returns how many events were added. Raises `AnotherHistory` where the
+        store has another log of that cluster, or a longer one, `NameHeld` where another cluster has
+        the name, `LogMoved` where somebody else wrote meanwhile. `envelope` is for the name.
+        """
+        cluster_id, name = log.state.cluster_id, log.state.name
+        known = 0
+        for row in self.each_row(cluster_id):
+            if known == len(log.rows) or row != log.rows[known]:
+                raise AnotherHistory(name, known, beyond=known == len(log.rows))
+            known += 1
+        claims = self._claimed(log, envelope)
+        new = [(cluster_id, *row) for row in log.rows[known:]]
+        if new or claims:
+            self._insert_rows(known, [*self._encoded(claims), *new])
+        return len(new)
+
+    def _claimed(self, log: WholeLog, envelope: Envelope) -> list[Recorded]:
+        """Return what is to be said in the log of a name, so that it stands for this cluster, or did."""
+        cluster_id, name = log.state.cluster_id, log.state.name
+        before = self._last_of_name(name)
+        claimed = NameClaimed(name=name, cluster_id=cluster_id)
+        released = NameReleased(name=name, cluster_id=cluster_id)
+        events: list[AnyEvent] = [claimed, *([released] if log.state.gone else [])]
+        if before is not None and before.event == claimed:
+            events = events[1:]
+        elif log.state.gone and cluster_id in self.holders(name):
+            events = []
+        elif before is not None and isinstance(before.event, NameClaimed):
+            raise NameHeld(name)
+        return self._sealed(_NAMES + name, 0 if before is None else before.version, events, envelope)
+
     def _last_of_name(self, name: str) -> Recorded | None:
         if self._recorder is None:
             return None
@@ -244,10 +293,15 @@ class Journal:
         ]
 
     def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
+        self._insert_rows(expected, self._encoded(recorded))
+
+    def _encoded(self, recorded: Sequence[Recorded]) -> list[tuple[str, int, str, bytes]]:
+        encode = self._codec.encode
+        return [(item.stream, *encode(item)) for item in recorded]
+
+    def _insert_rows(self, expected: int, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
         if self._recorder is None:
             raise StoreUnusable(self.url, "it was opened for reading and does not exist")
-        encode = self._codec.encode
-        rows = [(item.stream, *encode(item)) for item in recorded]
         with self._lock, self._telling(expected):
             self._recorder.insert_rows(rows)
 

@@ -6,6 +6,7 @@ and what comes of what comes out. Capturing asks nothing of the cloud, so that i
 
 import re
 from collections.abc import Callable, Iterable
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -25,16 +26,29 @@ from .translation import translate
 _CLUSTER_ID = re.compile(r"[0-9a-f]{32}")
 
 
-class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes into an archive. Times in microseconds since 1970 UTC."""
+class Since(NamedTuple):
+    """The snapshot that an incremental one goes on from: whose it is, its root, its last event."""
+
+    cluster_id: str
+    root: bytes
+    last: StoredRow
+
+
+class Capture(NamedTuple):
+    """What goes into an archive: the events `first` to `position`, as an iterator that is read once."""
 
     cluster_id: str
     cluster_name: str
-    rows: tuple[StoredRow, ...]
-    first_time: int
-    last_time: int
-    created: int
+    rows: Iterable[StoredRow]
+    first: int
+    position: int
+    since: Since | None
     tool: str
+
+    @property
+    def events(self) -> int:
+        """Return how many events there are."""
+        return self.position - self.first + 1
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,68 +69,93 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def capture(
-    journal: Journal, state: ClusterState, context: Context, write: Callable[[Capture], Written]
+    journal: Journal,
+    state: ClusterState,
+    context: Context,
+    write: Callable[[Capture], Written],
+    since: Since | None = None,
 ) -> Captured:
-    """Write the cluster's log with `write` and record that it was written.
+    """Write the cluster's log with `write`, or what was added `since`, and record that it was written.
 
-    Raises `Locked` while an operation runs: a snapshot never holds half of one.
+    Raises `Locked` while an operation runs: a snapshot never holds half of one. Raises `Refused` where
+    `since` is not of this cluster, or of a log that took another course.
     """
     if not state.declared:
         raise Refused("there is no cluster to capture")
     refuse_if_held(state, context)
     close_interrupted(journal, state, context)
-    rows = tuple(journal.rows(state.cluster_id, until=state.position))
-    codec = Codec()
-    written = write(
-        Capture(
-            cluster_id=state.cluster_id,
-            cluster_name=state.name,
-            rows=rows,
-            first_time=codec.decode(state.cluster_id, rows[0]).time,
-            last_time=codec.decode(state.cluster_id, rows[-1]).time,
-            created=context.now(),
-            tool=context.tool,
-        )
+    after = 0 if since is None else _continued(journal, state, since)
+    content = Capture(
+        cluster_id=state.cluster_id,
+        cluster_name=state.name,
+        rows=journal.each_row(state.cluster_id, after=after, until=state.position),
+        first=after + 1,
+        position=state.position,
+        since=since,
+        tool=context.tool,
     )
+    written = write(content)
     number, position = state.operations + 1, state.position
     events: list[ev.AnyEvent] = [
         ev.OperationStarted(
             kind=ev.OperationKind.CAPTURE,
-            summary=f"{len(rows)} events",
+            summary=f"{content.events} events" if since is None else f"{content.events} events since {after}",
             holder=context.holder,
             tool=context.tool,
         ),
         ev.SnapshotCaptured(
             digest=written.digest,
             size=written.size,
-            events=len(rows),
+            events=content.events,
             position=position,
             file=legible(written.file),
+            parent="" if since is None else f"sha256:{since.root.hex()}",
         ),
         ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED),
     ]
     for item in journal.append(state.cluster_id, position, events, context.envelope(number)):
         apply_event(state, item)
-    return Captured(operation=number, written=written, events=len(rows), position=position)
+    return Captured(operation=number, written=written, events=content.events, position=position)
+
+
+def _continued(journal: Journal, state: ClusterState, since: Since) -> int:
+    """Return the position that the new events come after. Raises `Refused` if they would not fit."""
+    what = "the snapshot to go on from"
+    if since.cluster_id != state.cluster_id:
+        raise Refused(f"{what} is of another cluster", "capture the whole log: leave --incremental-from out")
+    position = since.last.version
+    found = journal.rows(state.cluster_id, after=position - 1, until=position)
+    if found != [since.last]:
+        problem = "is newer than the log" if position > state.position else "tells another history"
+        raise Refused(f"{what} {problem}", "capture the whole log: leave --incremental-from out")
+    return position
 
 
 class ArchivedCluster(msgspec.Struct, frozen=True, kw_only=True):
-    """A cluster as an archive holds it: its intent, and where that came from."""
+    """A cluster as an archive holds it: its intent, and where that came from. `retired`: it is to be gone."""
 
     spec: ClusterSpec
     origin: ev.Origin
-    events: tuple[ev.Recorded, ...]
+    retired: bool = False
+
+    def of(self, digest: str) -> Self:
+        """Return the same, from the archive of that digest, which is known when it was read to its end."""
+        return msgspec.structs.replace(self, origin=msgspec.structs.replace(self.origin, archive=digest))
 
 
 def unpack(name: str, digest: str, rows: Iterable[StoredRow]) -> ArchivedCluster:
+    """Fold an archive's log, given as the journal's rows. See `unpack_events`."""
+    codec = Codec()
+    return unpack_events(name, digest, (codec.decode("", row) for row in rows))
+
+
+def unpack_events(name: str, digest: str, events: Iterable[ev.Recorded]) -> ArchivedCluster:
     """Fold an archive's log. The archive `name` was verified; what it says is still checked.
 
     Raises `CorruptArchive` where the events do not make sense, `Refused` where the log declares no
     cluster, `UnknownEvent` where a newer kubisnap wrote it.
     """
-    codec = Codec()
     try:
-        events = tuple(codec.decode("", row) for row in rows)
         state = fold(events)
     except (ValueError, StoreError) as error:
         if isinstance(error, StoreError) and error.kind != "corrupt":
@@ -133,13 +172,13 @@ def unpack(name: str, digest: str, rows: Iterable[StoredRow]) -> ArchivedCluster
         raise CorruptArchive(name, f"its cluster is not valid: {error}") from error
     return ArchivedCluster(
         spec=spec,
+        retired=state.retired,
         origin=ev.Origin(
             archive=digest,
             cluster_id=state.cluster_id,
             cluster_name=state.name,
             position=state.position,
         ),
-        events=events,
     )
 
 
@@ -149,15 +188,19 @@ def prepare_restore(
     archived: ArchivedCluster,
     context: Context,
     *,
+    left: tuple[str, ...] = (),
     name: str = "",
     region: str = "",
 ) -> Prepared:
     """Prepare a new cluster like the archived one, on `cloud`, in `region` or the nearest.
+
+    `left` says what else of the archive is not carried over, for the plan and the log.
 
     Its log starts anew: intents are replayed, facts stay behind in the archive, which the first
     event names. Raises what `prepare_create` raises, and `CannotTranslate`.
     """
     catalogue = reading(regulated(cloud, context).catalogue, context)
     translation = translate(archived.spec, catalogue, region=region)
+    translation = msgspec.structs.replace(translation, losses=translation.losses + left)
     spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
     return prepare_create(journal, cloud, spec, context, origin=archived.origin, translation=translation)

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -75,28 +76,35 @@ class Done:
         return self.out + self.err
 
 
+class _Kept(io.BytesIO):
+    """Keeps what is written, and shows it on a screen, too."""
+
+    def __init__(self, screen: io.StringIO) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def write(self, data: Any, /) -> int:
+        self._screen.write(bytes(data).decode(errors="replace"))
+        return super().write(data)
+
+
 class _Stream(io.TextIOWrapper):
     """A stream that keeps what is written, and also writes it to a common screen."""
 
     def __init__(self, screen: io.StringIO) -> None:
-        self.kept = io.BytesIO()
-        self._screen = screen
+        self.kept = _Kept(screen)
         super().__init__(self.kept, encoding="utf-8", write_through=True)
-
-    def write(self, text: str) -> int:
-        self._screen.write(text)
-        return super().write(text)
 
 
 class Desk:
     """Runs command lines; see the module."""
 
-    def __init__(self, home: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, home: Path, patch: pytest.MonkeyPatch, *, seed: int = 42) -> None:
         self.home = home
         self.token = TOKEN
         self.second_token = TOKEN.replace("0", "9")
         self.clock = Clock()
-        self._random = Random(42)
+        self._random = Random(seed)
         self._patch = patch
         self._prepare()
 
@@ -111,7 +119,7 @@ class Desk:
         self._patch.setattr("socket.gethostname", lambda: "desk")
         self._patch.setattr(sandbox_settings, "SystemClock", lambda: self.clock)
         self._patch.setattr("tempfile.tempdir", str(self.home.parent))
-        (self.home / ".ssh").mkdir()
+        (self.home / ".ssh").mkdir(exist_ok=True)
         (self.home / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY)
 
     def environment(self) -> Mapping[str, str]:
@@ -147,12 +155,13 @@ class Desk:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────
 
-    def run(self, line: str, *, stdin: str = "") -> Done:
+    def run(self, line: str, *, stdin: str | bytes = "") -> Done:
         """Run a command line (what stands behind ``kubisnap``) where there is no terminal."""
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
         screen = io.StringIO()
         out, err = _Stream(screen), _Stream(screen)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(given)), "utf-8"))
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)
             status = app.run(shlex.split(line))
@@ -296,6 +305,26 @@ def web(desk: Desk) -> Desk:
     return desk
 
 
+@pytest.fixture(scope="session")
+def web_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a cluster, web, and the keys ops and bob, made once: `kept` takes copies of it."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    home.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        desk = Desk(home, patch)
+        for line in ("create web --cloud sandbox --nodes 1 --yes", "keys generate ops", "keys generate bob"):
+            desk.ok(line)
+    return home
+
+
+@pytest.fixture
+def kept(web_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk with what is in `web_home`, some time after that was made."""
+    desk = Desk(Path(shutil.copytree(web_home, tmp_path / "home")), monkeypatch, seed=43)
+    desk.clock.sleep(10 * _MINUTE)
+    return desk
+
+
 @pytest.fixture
 def ocean(desk: Desk) -> Iterator[DigitalOceanSimulator]:
     """A simulated DigitalOcean on the desk's clock, with its first account's token in the environment."""
@@ -324,13 +353,19 @@ def normal(desk: Desk) -> Callable[[str], str]:
     known = (
         (re.escape(str(desk.home)), "~"),
         (r"sha256:[0-9a-f]{12,}", "sha256:DIGEST"),
+        (r"snap:[0-9a-f]{12,}", "snap:DIGEST"),
+        (r"-[0-9a-f]{8}/\d{8}T\d{6}\.\d{6}Z-(\d+)-[0-9a-f]{32}", r"-ID/TIME-\1-DIGEST"),
         (r"\b\d+(\.\d+)? [kMGT]B\b", "SIZE"),
         (r"(?<=events, )\d+ bytes", "SIZE"),
-        (r'(?<="bytes": )\d+', "SIZE"),
+        (r'(?<=bytes": )\d+', "SIZE"),
+        (r"\d+\.\d(?= : 1\))", "RATIO"),
+        (r"(?<=at byte )\d+", "OFFSET"),
         (rf"(?<=kubisnap ){re.escape(__version__)}", "VERSION"),
         (rf"{re.escape(__version__)} on Python {re.escape(python)}", "VERSION on Python VERSION"),
         (r'(?<="pid": )\d+', "PID"),
         (r'(?<="size": )\d{4}', "SIZE"),
+        (r"\bage1[0-9a-z]{58}\b", "age1PUBLIC"),
+        (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}", "+ID+PUBLIC"),
         (r"(?<=/)kubisnap-bug-\w+", "kubisnap-bug-REPORT"),
     )
 

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = [name for commands in app._GROUPS.values() for name, _ in commands]
 ASKED_FOR = {
     "create", "plan", "apply", "get", "scale", "log", "show", "capture", "restore", "verify", "delete",
-    "doctor", "demo", "completion",
+    "keys generate", "keys list", "doctor", "demo", "completion", "diff", "inspect", "cat", "export",
+    "import", "snapshots", "forget", "gc",
 }  # fmt: skip
 MANIFEST = """\
 name: web
@@ -50,7 +51,7 @@ def test_every_command_says_what_it_does_with_two_examples(desk: "Desk", command
     assert done.out.startswith(f"Usage: kubisnap {command} [OPTIONS]")
     lines = examples(done.out)
     assert len(lines) >= 2
-    assert all(line.split()[0] == command for line in lines)
+    assert all(line.startswith(command) for line in lines)
     for title in ("Options:", "Global options:"):
         assert f"\n{title}\n" in done.out
     assert max(map(len, done.out.splitlines())) <= 100
@@ -73,7 +74,7 @@ def test_a_bare_command_shows_the_help_and_is_a_mistake(desk: "Desk") -> None:
     assert done.status == 2
     assert done.out == ""
     assert done.err == desk.ok("--help").out
-    for name in COMMANDS:
+    for name in {name.split()[0] for name in COMMANDS}:
         assert re.search(rf"^  {name} +[A-Z].*\.$", done.err, re.MULTILINE), name
 
 

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from kubisnap.cli.archives_at import archive_store
+
 if TYPE_CHECKING:
     from .conftest import Desk, Done
 
@@ -115,8 +117,27 @@ def _later(desk: "Desk", minutes: str, *, body: list[str]) -> None:
     desk.clock.sleep(60 * int(minutes))
 
 
+def _stored(desk: "Desk", *names: str, body: list[str]) -> None:
+    """Put snapshots of a hundred bytes into the default archive store."""
+    store = archive_store("")
+    for name in names:
+        store.put(name, lambda sink: sink.write(bytes(100)))
+    _aged(desk, "0", body=body)
+
+
+def _aged(desk: "Desk", days: str, *, body: list[str]) -> None:
+    """Make everything in the default archive store as old as that, by the desk's clock."""
+    then = desk.clock.now() - 86_400 * int(days)
+    for path in Path(archive_store("").url).rglob("*"):
+        os.utime(path, (then, then))
+
+
 def _remove(desk: "Desk", name: str, *, body: list[str]) -> None:
     (desk.home / name).unlink()
+
+
+def _rename(desk: "Desk", name: str, to: str, *, body: list[str]) -> None:
+    (desk.home / name).rename(desk.home / to)
 
 
 def _chmod(desk: "Desk", name: str, mode: str, *, body: list[str]) -> None:
@@ -131,7 +152,10 @@ DIRECTIVES: dict[str, Callable[..., None]] = {
     "env": _env,
     "later": _later,
     "remove": _remove,
+    "stored": _stored,
+    "aged": _aged,
     "chmod": _chmod,
+    "rename": _rename,
 }
 
 
@@ -216,9 +240,10 @@ def test_every_command_has_a_transcript() -> None:
 
     names = {name for commands in _GROUPS.values() for name, _ in commands}
     seen = {
-        block.command.split()[0]
+        " ".join(block.command.split()[:words])
         for path in paths("transcripts")
         for block in parse(path.read_text(encoding="utf-8"))
+        for words in (1, 2)
         if block.command
     }
     assert names - seen == {"demo"}  # which has tests of its own

@@ -91,6 +91,16 @@ def test_the_first_minute_of_the_readme_works_as_typed(tmp_path: Path) -> None:
     assert "web-eu" in printed
 
 
+def test_the_snapshots_of_the_readme_work_as_typed(tmp_path: Path) -> None:
+    [block] = blocks("README.md", "console", "try: snapshots")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    assert "signed   ada (trusted)" in printed
+    assert "goes on  from 1 snapshot, verified, too" in printed
+    assert "restore web-eu from web (stdin)" in printed
+
+
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:
     [block] = blocks("README.md", "console", "try: digitalocean")
 

@@ -26,7 +26,7 @@ def test_a_short_log_is_folded_and_appended(monkeypatch: pytest.MonkeyPatch) -> 
         "fold: share of the bare speed",
         "append 1,000: share of the bare speed",
     ]
-    assert all(figure.measured > 0 for figure in figures)
+    assert all(figure.measured is not None and figure.measured > 0 for figure in figures)
 
 
 def test_whoever_is_slower_or_does_less_than_the_peer_falls_short() -> None:
@@ -92,3 +92,10 @@ def test_a_figure_says_what_was_measured_against_which_bar(capsys: pytest.Captur
         ["for", "the", "context", "1", "s", "-", "-"],
         ["too", "much", "1.11", "x", "<=", "1.10", "x", "NO"],
     ]
+
+
+def test_what_is_not_installed_misses_its_bar_and_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert table.show([Figure("peer", None, "s"), Figure("beside the peer", None, "x", 1.0)]) == 1
+    peer, beside = capsys.readouterr().out.splitlines()[-2:]
+    assert peer.split() == ["peer", "not", "installed", "-", "-"]
+    assert beside.split()[-1] == "NO"

@@ -110,7 +110,7 @@ class Command:
         spec = self.wish.spec
         assert spec is not None
         if self.wish.kind is KIND.RESTORE:
-            archived = ArchivedCluster(spec=spec, origin=_ARCHIVE, events=())
+            archived = ArchivedCluster(spec=spec, origin=_ARCHIVE)
             return prepare_restore(journal, cloud, archived, context)
         return prepare_create(journal, cloud, spec, context)
 

@@ -1,26 +1,228 @@
-"""Accidents: each is found, and the error says what happened and where."""
+"""Accidents: a bit, a byte, a cut, a record; each is found, by both readers, in every form.
 
-import hashlib
+Which form promises what, against whoever changes bytes on purpose and makes every checksum, number and
+hash right again that needs no key (`forging.rechained`):
+
+==============  =============================================================================
+plain           the same root is the same contents; whoever knows no root knows nothing
+incremental     as plain, and its parents are those that it was written for
+encrypted       with the key: nothing is moved, exchanged, or left out
+signed          nothing is changed at all; so, too, encrypted and signed, and without the key
+==============  =============================================================================
+"""
+
 import io
-import struct
+from collections.abc import Callable, Iterator
 
-import msgspec
 import pytest
 
-from kubisnap.archives import SnapshotHeader, read_snapshot, verify_snapshot, write_snapshot, writer
-from kubisnap.engine.errors import ArchiveError, CorruptArchive, UnsupportedArchive
+from kubisnap.archives import Access, open_reader
+from kubisnap.archives.format import Kind
+from kubisnap.archives.reader import Reader
+from kubisnap.engine.errors import ArchiveError, CorruptArchive, NotSigned, UnsupportedArchive, WrongKey
 from kubisnap.engine.journal.codec import StoredRow
+from tests.unit.archives.forging import Record, apart, glued, rechained
+from tests.unit.archives.making import (
+    ALONE,
+    BLOBS,
+    FORMS,
+    IDENTITIES,
+    RECIPIENTS,
+    SIGNER,
+    Form,
+    forms,
+    log,
+    made,
+    read,
+    row_of,
+    sought,
+    verified,
+)
+
+pytestmark = pytest.mark.usefixtures("_unsealed_once")
+
+LOOKS = {"streaming": verified, "seeking": sought}
+Look = Callable[[bytes, Access], object]
 
 
-def problem_of(data: bytes) -> CorruptArchive:
-    """The error that both ways of reading raise."""
-    with pytest.raises(CorruptArchive) as read:
-        read_snapshot(io.BytesIO(data), name="web.ksnap")
-    with pytest.raises(CorruptArchive) as verified:
-        verify_snapshot(io.BytesIO(data), name="web.ksnap")
-    assert str(read.value) == str(verified.value)
-    assert read.value.name == "web.ksnap"
-    return read.value
+def found(look: Look, form: Form, data: bytes) -> ArchiveError | None:
+    """Return the error of looking, which is one of ours. Nothing else may come, and no wrong result."""
+    try:
+        look(data, form.access)
+    except (CorruptArchive, UnsupportedArchive, WrongKey, NotSigned) as error:
+        return error
+    return None
+
+
+def seen(look: Look, form: Form, offset: int) -> bool:
+    """Tell whether a reader looks at this byte: without a key the seeking one reads the ends only."""
+    start, records, trailer = apart(form.made.data)
+    end = len(form.made.data) - len(trailer) - sum(len(r.bytes()) for r in records if r.kind >= Kind.INDEX)
+    return look is verified or form.opened or not len(start) <= offset < end - 32
+
+
+def flips(data: bytes, bit: int) -> Iterator[tuple[int, bytes]]:
+    for place in range(len(data)):
+        yield place, data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("bit", range(8))
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_every_flipped_bit_is_found_at_or_before_its_place(how: str, name: str, bit: int) -> None:
+    form, look = forms()[name], LOOKS[how]
+    for place, data in flips(form.made.data, bit):
+        error = found(look, form, data)
+        if not seen(look, form, place):
+            continue
+        assert isinstance(error, CorruptArchive), place
+        if look is verified and not 12 <= place < 16:  # a header that is said to be longer than the file
+            assert error.offset is not None
+            assert error.offset <= place, place
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_every_cut_is_found(how: str, name: str) -> None:
+    form, look = forms()[name], LOOKS[how]
+    for length in range(len(form.made.data)):
+        error = found(look, form, form.made.data[:length])
+        assert isinstance(error, CorruptArchive), length
+        if look is verified:
+            assert error.offset == (length if length >= 8 else 0)
+            assert "cut off" in error.problem or length == 0
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_every_missing_repeated_or_inserted_byte_is_found(how: str, name: str) -> None:
+    form, look = forms()[name], LOOKS[how]
+    data = form.made.data
+    for place in range(len(data)):
+        for other in (
+            data[:place] + data[place + 1 :],
+            data[:place] + data[place : place + 1] + data[place:],
+            data[:place] + bytes([(data[place] + 1) % 256]) + data[place:],
+        ):
+            assert isinstance(found(look, form, other), CorruptArchive), place
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_anything_after_the_end_is_found(how: str, name: str) -> None:
+    form, look = forms()[name], LOOKS[how]
+    for more in (b"\0", b"\n", b"KSNPEND\n", form.made.data[-56:], form.made.data):
+        error = found(look, form, form.made.data + more)
+        assert isinstance(error, CorruptArchive)
+        if look is verified:
+            assert error.problem == "there is more after the end of the archive"
+            assert error.offset == len(form.made.data)
+
+
+def orders(count: int) -> Iterator[list[int]]:
+    """Every order in which a record is dropped, one stands twice, or two are exchanged."""
+    every = range(count)
+    yield from ([n for n in every if n != dropped] for dropped in every)
+    yield from ([*every[: twice + 1], *every[twice:]] for twice in every)
+    for one in every:
+        for two in range(one + 1, count):
+            yield [{one: two, two: one}.get(n, n) for n in every]
+    yield []
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_every_dropped_repeated_or_exchanged_record_is_found(how: str, name: str) -> None:
+    form, look = forms()[name], LOOKS[how]
+    start, records, trailer = apart(form.made.data)
+    for order in orders(len(records)):
+        data = glued(start, [records[n] for n in order], trailer)
+        if order == [1, 0, *range(2, len(records))] and not seen(look, form, len(start)):
+            continue  # between the ends, where nobody looked
+        assert isinstance(found(look, form, data), CorruptArchive), order
+
+
+# ── with every hash made right again ─────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("how", LOOKS)
+def test_records_moved_by_a_forger_are_found(how: str, name: str, numbered: bool) -> None:
+    """By their number where it is left, by index, root, cipher or signature where it is not."""
+    form, look = forms()[name], LOOKS[how]
+    start, records, _ = apart(form.made.data)
+    for order in orders(len(records)):
+        data = rechained(start, [records[n] for n in order], numbered=numbered)
+        assert isinstance(found(look, form, data), CorruptArchive | NotSigned), order
+
+
+@pytest.mark.parametrize("name", ["signed", "encrypted", "keyless"])
+def test_a_signature_holds_against_whoever_changes_a_bit_and_every_hash(name: str) -> None:
+    form = forms()[name]
+    start, records, _ = apart(form.made.data)
+    for number, record in enumerate(records[:-1]):
+        for place in range(len(record.body)):
+            body = bytearray(record.body)
+            body[place] ^= 1 << place % 8
+            data = rechained(
+                start, [*records[:number], record._replace(body=bytes(body)), *records[number + 1 :]]
+            )
+            assert isinstance(found(verified, form, data), CorruptArchive), (number, place)
+
+
+def test_encryption_holds_against_whoever_changes_a_bit_and_has_no_key() -> None:
+    """But for what is public: the manifest, which the root is over, and the footer."""
+    archive = made(log(2), blobs=BLOBS, recipients=RECIPIENTS)
+    form = Form(archive, Access(IDENTITIES))
+    start, records, _ = apart(archive.data)
+    for number, record in enumerate(records[:-1]):
+        for place in range(len(record.body)):
+            body = bytearray(record.body)
+            body[place] ^= 1 << place % 8
+            data = rechained(
+                start, [*records[:number], record._replace(body=bytes(body)), *records[number + 1 :]]
+            )
+            for look in LOOKS.values():
+                assert isinstance(found(look, form, data), CorruptArchive), (number, place)
+
+
+def test_without_a_key_a_forger_of_an_unsigned_encrypted_archive_is_not_found() -> None:
+    """What is promised without a key and without a signature: accidents are found, and no more than that."""
+    archive = made(log(2), recipients=RECIPIENTS)
+    start, records, _ = apart(archive.data)
+    body = bytes([records[0].body[0] ^ 1]) + records[0].body[1:]
+    data = rechained(start, [records[0]._replace(body=body), *records[1:]])
+    assert not verified(data, Access(keyless=True)).opened
+    with pytest.raises(CorruptArchive):
+        verified(data, Access(IDENTITIES))
+
+
+def replaced(records: list[Record], number: int, other: Record) -> list[Record]:
+    return [*records[:number], other, *records[number + 1 :]]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_parts_of_two_archives_do_not_mix(signed: bool) -> None:
+    keys = [SIGNER] if signed else []
+    other = made(log(2), blobs=BLOBS, sign_with=keys).data
+    one, two = apart(made(log(3), blobs=BLOBS, sign_with=keys).data), apart(other)
+    form = Form(made(log(2)), Access(trusted=(SIGNER.public,), signed=signed))
+    mixed = [
+        glued(one.start, two.records, two.trailer),
+        glued(two.start, one.records, one.trailer),
+        glued(one.start, one.records, two.trailer),
+        *(glued(one.start, replaced(one.records, n, two.records[n]), one.trailer) for n in (0, 2, 3, 4)),
+        rechained(one.start, two.records),
+        rechained(two.start, one.records),
+        *(rechained(one.start, replaced(one.records, n, two.records[n])) for n in (0, 2, 3, 4)),
+    ]
+    for number, data in enumerate(mixed):
+        for look in LOOKS.values():
+            assert isinstance(found(look, form, data), CorruptArchive), number
+
+
+# ── what the error says ──────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -39,93 +241,81 @@ def problem_of(data: bytes) -> CorruptArchive:
     ],
 )
 def test_a_file_that_does_not_begin_as_an_archive_is_called_what_it_is(data: bytes, problem: str) -> None:
-    assert problem_of(data).problem == problem
+    for look in (read, verified, sought):
+        with pytest.raises(CorruptArchive) as caught:
+            look(data, Access())
+        assert (caught.value.problem, caught.value.name) == (problem, "x.ksnap")
 
 
-def test_a_cut_off_archive_says_where_it_ends(archive: bytes) -> None:
-    error = problem_of(archive[:-10])
-    assert error.problem == "cut off: the file ends within its last bytes"
-    assert error.offset == len(archive) - 10
+def test_text_mode_is_found_by_the_first_bytes() -> None:
+    data = forms()["plain"].made.data
+    for mangled in (
+        data.replace(b"\r\n", b"\n"),
+        data.replace(b"\n", b"\r\n"),
+        data.decode("latin-1").encode(),
+        bytes(byte & 0x7F for byte in data),
+        data.split(b"\x1a")[0],
+    ):
+        with pytest.raises(CorruptArchive, match=r"text mode|cut off"):
+            verified(mangled, Access())
 
 
-def test_a_damaged_block_is_named_with_its_place(
-    header: SnapshotHeader, rows: tuple[StoredRow, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "BLOCK_ROWS", 2)
-    sink = io.BytesIO()
-    write_snapshot(sink, header, rows)
-    data = bytearray(sink.getvalue())
-    second = data.index(b"KSR\x01", data.index(b"KSR\x01") + 1)
-    data[second + 40] ^= 1
-    error = problem_of(bytes(data))
-    assert error.problem == "record 1 is damaged"
-    assert error.offset == second
+def test_the_events_before_the_damage_are_told() -> None:
+    """Blocks of one event each, a pack and what closes the archive, one bit wrong in each in turn."""
+    archive = made([row_of(n, ALONE) for n in range(1, 5)], blobs=BLOBS)
+    start, records, trailer = apart(archive.data)
+    place = len(start)
+    for number, record in enumerate(records):
+        body = bytes([record.body[0] ^ 1]) + record.body[1:]
+        with pytest.raises(CorruptArchive) as caught:
+            verified(glued(start, replaced(records, number, record._replace(body=body)), trailer), Access())
+        assert caught.value.problem == f"record {number} is damaged"
+        assert caught.value.offset == place
+        assert caught.value.intact == (1, min(number, 4))
+        place += len(record.bytes())
+    with pytest.raises(CorruptArchive) as caught:
+        verified(glued(start, records, bytes(len(trailer))), Access())
+    assert (caught.value.offset, caught.value.intact) == (place, (1, 4))
 
 
-def test_a_damaged_length_is_found_before_it_is_believed(archive: bytes) -> None:
-    data = bytearray(archive)
-    data[data.index(b"KSR\x01") + 18] ^= 0x40
-    assert problem_of(bytes(data)).problem == "the header of a record is damaged"
+def test_events_that_were_taken_before_the_damage_are_those_that_are_told() -> None:
+    archive = made([row_of(n, ALONE) for n in range(1, 5)])
+    for length in range(1_000, len(archive.data) - 1, 200):
+        reader = open_reader(io.BytesIO(archive.data[:length]), name="x")
+        rows: list[StoredRow] = []
+
+        def take(reader: Reader = reader, rows: list[StoredRow] = rows) -> None:
+            for block in reader.contents():
+                rows += block.rows()  # type: ignore[union-attr]
+
+        with pytest.raises(CorruptArchive) as caught:
+            take()
+        assert tuple(rows) == archive.rows[: len(rows)]
+        assert caught.value.intact == (1, len(rows))
 
 
-def test_a_damaged_trailer_is_found(archive: bytes) -> None:
-    for place in (-1, -20):
-        data = bytearray(archive)
-        data[place] ^= 1
-        error = problem_of(bytes(data))
-        assert error.problem == "the last bytes are damaged"
-        assert error.offset == len(archive) - 40
+def test_of_an_increment_its_own_events_are_told() -> None:
+    form = forms()["incremental"]
+    with pytest.raises(CorruptArchive) as caught:
+        verified(form.made.data[:-1], form.access)
+    assert caught.value.intact == (3, 4)
+    with pytest.raises(CorruptArchive) as caught:
+        verified(form.made.data[:300], form.access)
+    assert caught.value.intact == (3, 2)
+    assert "no event before it is intact" in str(caught.value)
 
 
-def test_anything_after_the_end_is_found(archive: bytes) -> None:
-    for more in (b"\0", b"\n", archive):
-        error = problem_of(archive + more)
-        assert error.problem == "there is more after the end of the archive"
-        assert error.offset == len(archive)
-
-
-@pytest.mark.parametrize("length", [65_537, 2**32 - 1])
-def test_a_header_longer_than_any_may_be_is_not_read(length: int) -> None:
-    source = io.BytesIO(struct.pack("<8sHHI", b"\x89KSN\r\n\x1a\n", 1, 0, length) + bytes(70_000))
-    with pytest.raises(CorruptArchive, match="the header claims to be larger"):
-        read_snapshot(source, name="x")
-    assert source.tell() == 16
+def test_damage_ahead_of_the_records_leaves_nothing_to_tell_of() -> None:
+    with pytest.raises(CorruptArchive) as caught:
+        verified(forms()["plain"].made.data[:100], Access())
+    assert caught.value.intact is None
 
 
 @pytest.mark.parametrize("place", [8, 9, 10, 11])
-def test_a_flipped_bit_in_the_version_is_damage_and_not_a_newer_format(archive: bytes, place: int) -> None:
+def test_a_flipped_bit_in_the_version_is_damage_and_not_a_newer_format(place: int) -> None:
     for bit in range(8):
-        data = bytearray(archive)
+        data = bytearray(forms()["plain"].made.data)
         data[place] ^= 1 << bit
-        assert problem_of(bytes(data)).problem == "the format version or the header is damaged"
-
-
-@pytest.mark.parametrize(("major", "minor"), [(1, 1), (2, 0), (513, 7)])
-def test_a_newer_format_is_named_whatever_its_header_holds(major: int, minor: int) -> None:
-    body = b"\xffnothing that this version could decode"
-    start = struct.pack("<8sHHI", b"\x89KSN\r\n\x1a\n", major, minor, len(body)) + body
-    data = start + hashlib.sha256(start).digest() + b"and what comes then"
-    for read in (read_snapshot, verify_snapshot):
-        with pytest.raises(UnsupportedArchive) as caught:
-            read(io.BytesIO(data), name="web.ksnap")
-        assert (caught.value.version, caught.value.supported) == (f"{major}.{minor}", "1.0")
-        assert caught.value.kind == "corrupt"
-
-
-def test_the_error_does_not_repeat_what_the_file_says() -> None:
-    body = b"\x81\xa6\x1b[31m!\xa0"
-    start = struct.pack("<8sHHI", b"\x89KSN\r\n\x1a\n", 1, 0, len(body)) + body
-    with pytest.raises(ArchiveError) as caught:
-        read_snapshot(io.BytesIO(start + hashlib.sha256(start).digest()), name="x")
-    assert "\x1b" not in str(caught.value)
-
-
-def test_parts_of_two_archives_do_not_mix(
-    archive: bytes, header: SnapshotHeader, rows: tuple[StoredRow, ...]
-) -> None:
-    sink = io.BytesIO()
-    write_snapshot(sink, msgspec.structs.replace(header, created=1_700_000_100_000_001), rows)
-    other, begin, end = sink.getvalue(), archive.index(b"KSR\x01"), len(archive) - 40
-    assert len(other) == len(archive)
-    assert problem_of(archive[:begin] + other[begin:]).problem == "record 0 is damaged"
-    assert problem_of(archive[:end] + other[end:]).problem == "the last bytes are damaged"
+        for look in (verified, read, sought):
+            with pytest.raises(CorruptArchive, match="the format version or the header is damaged"):
+                look(bytes(data), Access())

@@ -29,6 +29,7 @@ from kubisnap.engine.operations.snapshots import (
     ArchivedCluster,
     Capture,
     Captured,
+    Since,
     Written,
     capture,
     prepare_restore,
@@ -50,8 +51,12 @@ class Shelf:
         self.kept: list[Capture] = []
 
     def write(self, captured: Capture) -> Written:
-        self.kept.append(captured)
+        self.kept.append(captured._replace(rows=tuple(captured.rows)))
         return WRITTEN
+
+    def rows(self, number: int) -> tuple[StoredRow, ...]:
+        """Return the rows of one of the captures."""
+        return tuple(self.kept[number].rows)
 
 
 def captured(world: World, shelf: Shelf, name: str = "web") -> Captured:
@@ -64,9 +69,9 @@ def archived(world: World) -> ArchivedCluster:
     return unpack("web.ksnap", "sha256:00", shelf.kept[0].rows)
 
 
-def restore(world: World, archive: ArchivedCluster, **changes: str) -> Prepared:
+def restore(world: World, archive: ArchivedCluster, *, name: str = "", region: str = "") -> Prepared:
     context: Context = world.context()
-    return prepare_restore(world.journal, world.cloud, archive, context, **changes)
+    return prepare_restore(world.journal, world.cloud, archive, context, name=name, region=region)
 
 
 # ── capturing ────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +84,7 @@ def test_a_capture_holds_the_log_before_it_and_is_recorded_after_it(world: World
     (kept,) = shelf.kept
     assert list(kept.rows) == before
     assert (kept.cluster_id, kept.cluster_name) == (world.state().cluster_id, "web")
-    assert (kept.first_time, kept.last_time) == (world.log()[0].time, world.log()[len(before) - 1].time)
+    assert (kept.first, kept.position, kept.events, kept.since) == (1, len(before), len(before), None)
     assert (done.operation, done.events, done.position) == (2, len(before), len(before))
     (event,) = world.events(ev.SnapshotCaptured)
     assert (event.digest, event.position, event.file) == ("sha256:00", len(before), "web.ksnap")
@@ -101,12 +106,53 @@ def test_the_second_capture_holds_the_first_ones_record(world: World) -> None:
     shelf = Shelf()
     captured(world, shelf)
     captured(world, shelf)
-    assert [row.tag for row in shelf.kept[1].rows][-3:] == [
+    assert [row.tag for row in shelf.rows(1)][-3:] == [
         "OperationStarted",
         "SnapshotCaptured",
         "OperationFinished",
     ]
-    assert shelf.kept[1].rows[: len(shelf.kept[0].rows)] == shelf.kept[0].rows
+    assert shelf.rows(1)[: len(shelf.rows(0))] == shelf.rows(0)
+
+
+def since(world: World, shelf: Shelf, number: int = 0, **changes: Any) -> Since:
+    """Return what goes on from one of the captures."""
+    kept = shelf.kept[number]
+    return Since(kept.cluster_id, b"r" * 32, shelf.rows(number)[-1])._replace(**changes)
+
+
+def test_an_incremental_capture_holds_what_came_after_its_parent(world: World) -> None:
+    world.create()
+    shelf = Shelf()
+    first = captured(world, shelf)
+    base = since(world, shelf)
+    done = capture(world.journal, world.state(), world.context(), shelf.write, base)
+    kept = shelf.kept[1]
+    assert (kept.first, kept.since, kept.cluster_id) == (first.position + 1, base, world.state().cluster_id)
+    assert [row.tag for row in shelf.rows(1)] == ["OperationStarted", "SnapshotCaptured", "OperationFinished"]
+    assert (done.events, done.position) == (3, first.position + 3)
+    event = world.events(ev.SnapshotCaptured)[-1]
+    assert (event.events, event.parent) == (3, f"sha256:{(b'r' * 32).hex()}")
+    assert done.operation == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"cluster_id": "f" * 32}, "is of another cluster"),
+        ({"last": StoredRow(40, "StepSucceeded", b"other")}, "tells another history"),
+        ({"last": StoredRow(4000, "StepSucceeded", b"other")}, "is newer than the log"),
+    ],
+)
+def test_a_capture_does_not_go_on_from_what_is_not_its_past(
+    world: World, changes: dict[str, Any], problem: str
+) -> None:
+    world.create()
+    shelf = Shelf()
+    captured(world, shelf)
+    position = world.state().position
+    with pytest.raises(Refused, match=problem):
+        capture(world.journal, world.state(), world.context(), shelf.write, since(world, shelf, **changes))
+    assert (len(shelf.kept), world.state().position) == (1, position)
 
 
 def test_a_capture_is_refused_while_an_operation_runs(world: World) -> None:
@@ -120,7 +166,7 @@ def test_a_capture_is_refused_while_an_operation_runs(world: World) -> None:
     assert world.state().position == position
     world.alive = False
     captured(world, shelf)
-    assert [row.tag for row in shelf.kept[0].rows][-1] == "OperationFinished", "never half an operation"
+    assert [row.tag for row in shelf.rows(0)][-1] == "OperationFinished", "never half an operation"
 
 
 def test_a_capture_that_cannot_be_written_is_not_recorded(world: World) -> None:
@@ -274,7 +320,7 @@ def pool(**changes: Any) -> ev.ServerPoolDeclared:
 def test_a_good_archive_is_unpacked() -> None:
     archive = unpack("good", "sha256:00", rows_of(declared(), pool()))
     assert archive.spec.servers() == ("control-plane-0",)
-    assert len(archive.events) == 2
+    assert archive.origin.position == 2
 
 
 HOSTILE: dict[str, list[ev.AnyEvent]] = {

@@ -1,0 +1,1 @@
+"""Format 1.0: read for ever."""

@@ -1,0 +1,1 @@
+"""The snapshot archive beside what people use instead: `python -m benchmarks.archive`."""

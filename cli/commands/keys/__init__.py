@@ -1,0 +1,1 @@
+"""``kubisnap keys``: the keys that archives are signed and encrypted with."""
