@@ -117,13 +117,13 @@ def decode_pack(raw: bytes, count: int) -> list[Blob]:
     found = canonical(_PACKS, raw, "a pack of blobs")
     if not len(found.labels) == len(found.blobs) == count:
         raise Malformed("a pack has more or fewer blobs than its header says")
-    for label in found.labels:
-        check_label(label)
+    if not "".join(found.labels).isprintable():  # their lengths were checked with their types
+        raise Malformed("a label cannot be printed")
     if list(found.labels) != sorted(found.labels):
         raise Malformed("the blobs of a pack are not in the order of their labels")
-    if any(len(data) > MAX_BLOB_BYTES for data in found.blobs):
+    if max(map(len, found.blobs), default=0) > MAX_BLOB_BYTES:
         raise Malformed("a blob is larger than any may be")
-    return [Blob(label, data) for label, data in zip(found.labels, found.blobs, strict=True)]
+    return list(map(Blob, found.labels, found.blobs))
 
 
 def encode_secret(secret: Secret, nonce: bytes) -> bytes:

@@ -7,7 +7,7 @@ one go. A row comes back byte for byte; what is not a row as the journal writes 
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 from operator import is_not, sub
 from typing import Annotated, Any, Final, NamedTuple, get_args
 
@@ -232,10 +232,13 @@ class EventBlock:
             yield from (codec.decode(stream, row) for row in self.rows())
             return
         scalars = (self._versions(), *self._scalars(found), found.schemas)
-        yield from map(Recorded, repeat(stream), *scalars, self._payloads(found, types, codec))
+        payloads = chain.from_iterable(self._payloads(found, types, codec))
+        yield from map(Recorded, repeat(stream), *scalars, payloads)
 
-    def _payloads(self, found: Columns, types: Sequence[type[Event] | None], codec: Codec) -> Iterator[Event]:
-        """Yield the events that the payloads are, each of the type that its tag says."""
+    def _payloads(
+        self, found: Columns, types: Sequence[type[Event] | None], codec: Codec
+    ) -> Iterator[Iterable[Event]]:
+        """Yield the events that the payloads are, some at once, each of the type that its tag says."""
         for start in range(0, self.count, _AT_ONCE):
             raws = found.payloads[start : start + _AT_ONCE]
             kinds = found.kinds[start : start + _AT_ONCE]
@@ -243,11 +246,11 @@ class EventBlock:
                 events = _EVENTS.decode(array(len(raws), b"".join(raws)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 # the codec takes an event that does not repeat its tag, and names the one that is wrong
-                yield from (codec.decode("", row).event for row in self.rows()[start:])
+                yield (codec.decode("", row).event for row in self.rows()[start:])
                 return
             if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
                 raise Malformed("a payload is of another kind of event than its tag")
-            yield from events
+            yield events
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
