@@ -58,6 +58,9 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
+_Envelopes = tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]
+"""Times, actors, operations, causes, reasons: in the order in which an envelope has them."""
+
 _COLUMNS = msgspec.msgpack.Decoder(Columns)
 _EVENTS = msgspec.msgpack.Decoder(list[AnyEvent])
 _TODAY: Final = frozenset(get_args(AnyEvent))
@@ -195,19 +198,32 @@ class EventBlock:
         if len(self._raw) > _SURELY_SMALL:
             self.rows()
         else:
-            self.columns()
+            self._decoded()
 
-    def columns(self) -> Columns:
+    def _decoded(self) -> tuple[Columns, _Envelopes]:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
         found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
-        self._check(found, len(found.payloads))
-        return found
+        columns = (found.kinds, found.schemas, found.times, found.who, found.operations, found.causes)
+        if {len(found.payloads), len(found.why), *map(len, columns)} != {self.count}:
+            raise Malformed("the columns of a block of events differ in length")
+        _check_numbers(found.kinds, found.tags)
+        _check_numbers(found.who, found.actors)
+        _check_numbers(found.why, found.reasons)
+        _check_tags(found.tags)
+        times = tuple(accumulate(found.times))
+        operations = tuple(accumulate(found.operations))
+        causes = tuple(map(sub, self._versions(), found.causes))
+        _check_range(times, operations, causes)
+        if (times[0], times[-1]) != self.times():
+            raise Malformed("a block of events contradicts itself about its times")
+        actors, reasons = map(found.actors.__getitem__, found.who), map(found.reasons.__getitem__, found.why)
+        return found, (times, actors, operations, causes, reasons)
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
-        found = self.columns()
+        found, envelope = self._decoded()
         tags = map(found.tags.__getitem__, found.kinds)
-        envelopes = zip(found.schemas, *self._scalars(found), found.payloads, strict=True)
+        envelopes = zip(found.schemas, *envelope, found.payloads, strict=True)
         rows = list(map(StoredRow, self._versions(), tags, map(encode, envelopes)))
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
             raise Malformed("an event is larger than any may be")
@@ -220,7 +236,7 @@ class EventBlock:
         """
         if len(self._raw) > _SURELY_SMALL:
             self.rows()
-        found = self.columns()
+        found, envelope = self._decoded()
         types = [codec.type_of(tag) for tag in found.tags]
         written = set(zip(found.kinds, found.schemas, strict=True))
         if not all(
@@ -231,9 +247,8 @@ class EventBlock:
             # by way of the rows, which brings older ones up and refuses newer ones by name
             yield from (codec.decode(stream, row) for row in self.rows())
             return
-        scalars = (self._versions(), *self._scalars(found), found.schemas)
         payloads = chain.from_iterable(self._payloads(found, types, codec))
-        yield from map(Recorded, repeat(stream), *scalars, payloads)
+        yield from map(Recorded, repeat(stream), self._versions(), *envelope, found.schemas, payloads)
 
     def _payloads(
         self, found: Columns, types: Sequence[type[Event] | None], codec: Codec
@@ -254,32 +269,6 @@ class EventBlock:
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
-
-    def _scalars(
-        self, found: Columns
-    ) -> tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]:
-        return (
-            accumulate(found.times),
-            map(found.actors.__getitem__, found.who),
-            accumulate(found.operations),
-            map(sub, self._versions(), found.causes),
-            map(found.reasons.__getitem__, found.why),
-        )
-
-    def _check(self, found: Columns, payloads: int) -> None:
-        lengths = {payloads, len(found.kinds), len(found.schemas), len(found.times), len(found.who)}
-        lengths |= {len(found.operations), len(found.causes), len(found.why)}
-        if lengths != {self.count}:
-            raise Malformed("the columns of a block of events differ in length")
-        _check_numbers(found.kinds, found.tags)
-        _check_numbers(found.who, found.actors)
-        _check_numbers(found.why, found.reasons)
-        _check_tags(found.tags)
-        times = tuple(accumulate(found.times))
-        causes = tuple(map(sub, self._versions(), found.causes))
-        _check_range(times, tuple(accumulate(found.operations)), causes)
-        if (times[0], times[-1]) != self.times():
-            raise Malformed("a block of events contradicts itself about its times")
 
 
 def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:

@@ -1,4 +1,4 @@
-"""The Merkle tree of an archive's contents: RFC 6962's hashes over one leaf a record.
+"""An archive's hashes: the tree over its contents, RFC 6962's with one leaf a record, and the chain.
 
 The root is what identifies a snapshot. It is over uncompressed contents, so it does not depend on
 the version of libzstd, on encryption or on who can read the file.
@@ -7,6 +7,8 @@ the version of libzstd, on encryption or on who can read the file.
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
+
+from .format import Kind, SnapshotHeader
 
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"
@@ -48,3 +50,17 @@ def root(leaves: Sequence[bytes]) -> bytes:
 def start_leaf(cluster_id: str, first: int, parent: bytes | None) -> bytes:
     """Return the first leaf: the cluster, where in its log the contents begin, and the parent's root."""
     return leaf(START, bytes.fromhex(cluster_id) + first.to_bytes(8) + (parent or b""))
+
+
+def archive_root(header: SnapshotHeader, leaves: Iterable[bytes], manifest: bytes) -> bytes:
+    """Return what identifies an archive: over its beginning, its content records and its manifest's bytes."""
+    parent = None if header.parent is None else header.parent.root
+    start = start_leaf(header.cluster_id, header.first, parent)
+    return root([start, *leaves, leaf(Kind.MANIFEST, manifest)])
+
+
+def link(before: bytes, head: bytes, body: bytes) -> bytes:
+    """Return a record's chain value: over the one before, the record's header and its stored body."""
+    found = hashlib.sha256(before + head)
+    found.update(body)
+    return found.digest()

@@ -5,7 +5,6 @@ decompressed, and decoded to types only. What is handed out on the way is what t
 may be a part: nothing is to be done with it before the last record was taken without an error.
 """
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple, Protocol
@@ -192,9 +191,7 @@ class ArchiveV2:
         except Malformed as error:
             raise self._source.corrupt(str(error), offset) from error
         body = self._source.take(header.stored, "a record")
-        chain = hashlib.sha256(self._chain + head)
-        chain.update(body)
-        self._before, self._chain = self._chain, chain.digest()
+        self._before, self._chain = self._chain, merkle.link(self._chain, head, body)
         if self._source.take(HASH_BYTES, "the hash of a record") != self._chain:
             raise self._source.corrupt(f"record {self._sequence} is damaged", offset)
         self._sequence += 1
@@ -311,11 +308,9 @@ class ArchiveV2:
             signed = self._opener.footer(note, self._before)
         except Malformed as error:
             raise self._source.corrupt(str(error), offset) from error
-        if self._opener.opened:
-            parent = None if self.header.parent is None else self.header.parent.root
-            start = merkle.start_leaf(self.header.cluster_id, self.header.first, parent)
-            if merkle.root([start, *self._index.leaves, merkle.leaf(Kind.MANIFEST, raw)]) != signed.root:
-                raise self._source.corrupt("the contents are not those that the footer names", offset)
+        root = merkle.archive_root(self.header, self._index.leaves, raw)
+        if self._opener.opened and root != signed.root:
+            raise self._source.corrupt("the contents are not those that the footer names", offset)
         return signed
 
     def _trailer(self, index_at: int, manifest_at: int) -> None:

@@ -4,7 +4,6 @@ The index at the end says where things are; it is bound to the root, and so to t
 is read is compared with its leaf in the tree. Bytes that are not read are not verified.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple, TypeVar
@@ -87,7 +86,7 @@ class SnapshotFile:
         signed = self._signed(records[-1], records[-1].offset)
         self.manifest = self._manifest(records[-2], manifest_at)
         self._index = self._indexed(records, index_at, signed.root)
-        if hashlib.sha256(records[-1].before + records[-1].head + records[-1].body).digest() != last:
+        if merkle.link(records[-1].before, records[-1].head, records[-1].body) != last:
             raise self._corrupt("the last bytes are damaged", at)
         self.info = SnapshotInfo(
             header=self.header,
@@ -126,11 +125,10 @@ class SnapshotFile:
         except Malformed as error:
             raise self._corrupt(str(error), offset) from error
         body = self._at(offset + RECORD_BYTES, header.stored)
-        chain = hashlib.sha256(before + head)
-        chain.update(body)
-        if self._at(offset + RECORD_BYTES + header.stored, HASH_BYTES) != chain.digest():
+        chain = merkle.link(before, head, body)
+        if self._at(offset + RECORD_BYTES + header.stored, HASH_BYTES) != chain:
             raise self._corrupt(f"record {header.sequence} is damaged", offset)
-        return _Record(offset, header, head, body, before), chain.digest()
+        return _Record(offset, header, head, body, before), chain
 
     def _signed(self, footer: _Record, offset: int) -> Signed:
         try:
@@ -158,10 +156,8 @@ class SnapshotFile:
         except Malformed as error:
             raise self._corrupt(str(error), offset) from error
         self._pass_over(index.end, len(index.entries), records[0])
-        parent = None if self.header.parent is None else self.header.parent.root
-        start = merkle.start_leaf(self.header.cluster_id, self.header.first, parent)
-        leaves = [entry.leaf for entry in index.entries]
-        if merkle.root([start, *leaves, merkle.leaf(Kind.MANIFEST, records[-2].body)]) != root:
+        leaves = (entry.leaf for entry in index.entries)
+        if merkle.archive_root(self.header, leaves, records[-2].body) != root:
             raise self._corrupt("the contents are not those that the footer names", offset)
         return index
 

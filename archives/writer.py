@@ -25,6 +25,7 @@ from .format import (
     MINOR,
     PREAMBLE,
     SECRET_CLASS,
+    TAG_BYTES,
     TRAILER,
     VERSION,
     Kind,
@@ -81,15 +82,13 @@ class _Output:
             raise Malformed("more was to be put into one record than fits")
         flags = flags_of(kind, encrypted=self._keys is not None)
         sealed = self._keys is not None and flags != flags_of(kind, encrypted=False)
-        stored = len(body) + (16 if sealed else 0)
+        stored = len(body) + (TAG_BYTES if sealed else 0)
         header = RecordHeader(kind, flags, self._sequence, stored, raw, items)
         head = header.pack()
         if sealed and self._keys is not None:
             klass = SECRET_CLASS if kind is Kind.SECRET else 0
             body = self._keys.encrypt(self.header_hash, head, self._sequence, klass, body)
-        chain = hashlib.sha256(self.chain + head)
-        chain.update(body)
-        self.chain = chain.digest()
+        self.chain = merkle.link(self.chain, head, body)
         self._sequence += 1
         self._write(head)
         self._write(body)
@@ -263,9 +262,7 @@ def _end(
     raw = encode(manifest)
     decode_manifest(raw)  # what no reader would take is not written
     output.record(Kind.MANIFEST, raw)
-    parent = None if header.parent is None else header.parent.root
-    start = merkle.start_leaf(header.cluster_id, header.first, parent)
-    root = merkle.root([start, *content.index.leaves, merkle.leaf(Kind.MANIFEST, raw)])
+    root = merkle.archive_root(header, content.index.leaves, raw)
     output.record(Kind.FOOTER, encode_footer(statement(header, root, output.chain), sign_with))
     output.finish(index_at, manifest_at)
     return SnapshotInfo(

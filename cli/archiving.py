@@ -26,7 +26,7 @@ from ..archives import (
 from ..archives.chains import Chain
 from ..archives.files import compare
 from ..archives.stores import ArchiveStore, SnapshotName
-from ..engine.errors import Refused, StoreUnusable
+from ..engine.errors import Refused
 from ..engine.journal.codec import Codec
 from ..engine.operations.snapshots import ArchivedCluster, Capture, Since, Written, unpack_events
 from .sources import address_of, claim_of, finder, open_at, opened
@@ -56,13 +56,8 @@ class Archivist:
         self.omitted: tuple[str, ...] = ()
         """The secrets that were left out of what was written."""
 
-    def to_file(self, content: Capture, path: Path, *, make_folder: bool = False) -> Written:
+    def to_file(self, content: Capture, path: Path) -> Written:
         """Write a new archive, read back and verified before it gets its name."""
-        if make_folder:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as error:
-                raise StoreUnusable(str(path.parent), error.strerror or str(error)) from error
         keyless = Access(keyless=True)  # who may read it is not always who writes it
         info = save_snapshot(path, lambda sink: self.write(sink, content, str(path)), keyless)
         return Written(digest=info.digest, size=info.size, file=path.name)
