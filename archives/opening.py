@@ -6,7 +6,14 @@ What both readers share, the one that takes a stream from its start and the one 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..engine.errors import CorruptArchive, NotEncrypted, NotSigned, UnsupportedArchive, WrongKey
+from ..engine.errors import (
+    CorruptArchive,
+    NotEncrypted,
+    NotSigned,
+    PassphraseNotTried,
+    UnsupportedArchive,
+    WrongKey,
+)
 from . import frames
 from .format import (
     MINOR,
@@ -19,7 +26,7 @@ from .format import (
     decode_header,
     flags_of,
 )
-from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, Sealed, unseal
+from .sealing import BrokenSeal, Identities, NotDecrypted, RecordKeys, Sealed, TooMuchWork, unseal
 from .signing import BadSignature, PublicKey
 from .source import Source, Start
 from .statement import Signed, decode_footer
@@ -64,6 +71,8 @@ class Opener:
                 self._keys = _unsealed(self.header.sealed, access, self.name)
             except BrokenSeal as error:
                 raise source.corrupt(str(error), 0) from error
+            except TooMuchWork as error:
+                raise PassphraseNotTried(self.name) from error
 
     def require(self) -> None:
         """Raise `WrongKey` where contents cannot be read."""

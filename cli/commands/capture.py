@@ -54,31 +54,21 @@ def capture(
       kubisnap capture web --out web-before.ksnap -m "before the upgrade"
     """
     from ...archives import Secret
-    from ...engine.errors import InvalidInput
     from ...engine.operations.snapshots import capture as capture_log
     from .. import wiring
     from ..archives_at import archive_store
     from ..archiving import Archivist, base_of
     from ..sources import locate
 
-    if out == "-" and (session.json or sys.stdout.isatty()):
-        raise InvalidInput(
-            "--out",
-            "stdout is for the archive alone: no terminal, no -o json",
-            advice="--out FILE, or a pipe",
-        )
-    if since == "-":
-        raise InvalidInput(
-            "--incremental-from", "a snapshot from stdin is not gone on from", advice="a file, or snap:latest"
-        )
+    _refuse(session, out, since)
     store = None if out else archive_store(archives)
     context = wiring.context(session, message=message)
     with wiring.journal(session) as journal:
         name = wiring.only_cluster(journal, cluster)
-        state = wiring.load_state(journal, name)
+        cluster_id = journal.cluster_id(name)
     base = None
     if since:
-        since = locate(since, archives, cluster=f"{name}-{state.cluster_id[:8]}")
+        since = locate(since, archives, cluster=f"{name}-{cluster_id[:8]}")
         base = base_of(since, parents or [], access.access_of(session, identity))
     archivist = Archivist(
         recipients=access.recipients_of(session, encrypt_to, passphrase=passphrase),
@@ -92,10 +82,26 @@ def capture(
             return archivist.to_store(content, store, context.now())
         return archivist.to_stdout(content) if out == "-" else archivist.to_file(content, Path(out))
 
-    with wiring.journal(session) as journal:
+    with wiring.journal(session) as journal:  # the log as it is once everything else was read and asked
+        state = wiring.load_state(journal, name)
         done = capture_log(journal, state, context, write, base.since if base else None)
     where = out or f"snap:{done.written.digest.partition(':')[2][:12]}"
     _tell(session, name, where, done, archivist.omitted)
+
+
+def _refuse(session: Session, out: str, since: str) -> None:
+    """Raise `InvalidInput` where a snapshot cannot go, or come from."""
+    from ...engine.errors import InvalidInput
+
+    if out == "-" and (session.json or sys.stdout.isatty()):
+        problem = "stdout is for the archive alone: no terminal, no -o json"
+        raise InvalidInput("--out", problem, advice="--out FILE, or a pipe")
+    if out.startswith(("s3://", "snap:")):
+        problem = "that is not a file; a snapshot goes into a store, which names it"
+        raise InvalidInput("--out", problem, advice="leave --out away: --archives s3://BUCKET/PREFIX")
+    if since == "-":
+        problem = "a snapshot from stdin is not gone on from"
+        raise InvalidInput("--incremental-from", problem, advice="a file, or snap:latest")
 
 
 def _tell(session: Session, name: str, out: str, done: "Captured", omitted: tuple[str, ...]) -> None:

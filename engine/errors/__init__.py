@@ -33,6 +33,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   ├── NotEncrypted        a key was named, and the file is not encrypted
     │   ├── NotSigned           by nobody who is trusted
     │   ├── MissingParent       an incremental snapshot goes on from one that is not there
+    │   ├── PassphraseNotTried  it would take this machine too long
     │   ├── WrongKey            encrypted, and nothing given opens it
     │   └── UnsupportedArchive
     ├── CloudError              what a cloud answered, or did not
@@ -88,6 +89,7 @@ from .keeping import (
     NotAStore,
     NotEncrypted,
     NotSigned,
+    PassphraseNotTried,
     StoreError,
     StoreUnusable,
     UnknownEvent,
@@ -130,6 +132,7 @@ __all__ = [
     "NothingUnfinished",
     "OperationFailed",
     "OutOfTime",
+    "PassphraseNotTried",
     "PerhapsTwice",
     "QuotaExceeded",
     "RateLimited",

@@ -300,3 +300,24 @@ class MissingParent(ArchiveError):
     def facts(self) -> Facts:
         """Return the file, and which parent is missing."""
         return {"archive": self.name, "parent": self.parent, "position": self.position}
+
+
+@dataclass(eq=False)
+class PassphraseNotTried(ArchiveError):
+    """Trying an archive's passphrase would take this machine too long. The archive may be fine."""
+
+    kind: ClassVar[str] = "failed"
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: this machine is too slow, or too busy, to try the passphrase"
+
+    @property
+    def hint(self) -> str:
+        """Say what else opens it."""
+        return "run the command again on another machine, or with a key that opens it: --identity FILE"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the file."""
+        return {"archive": self.name}

@@ -199,6 +199,13 @@ def test_the_same_log_at_the_same_moment_is_the_same_bytes(chain: "Desk") -> Non
 # ── the archive store ────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_store_is_not_named_as_a_file(kept: "Desk") -> None:
+    for out in ("s3://backups/web.ksnap", "snap:web"):
+        refused(
+            kept, f"capture web --out {out}", 2, "that is not a file", "hint: leave --out away: --archives"
+        )
+
+
 def test_a_chain_grows_in_the_archive_store_and_is_restored_from_there(kept: "Desk") -> None:
     done = found(kept.ok("capture web -o json"))
     for count in (2, 3):

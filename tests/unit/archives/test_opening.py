@@ -6,9 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from kubisnap.archives import Access, Identities, SigningKey, open_reader
+from kubisnap.archives import Access, Identities, SigningKey, open_reader, opening
 from kubisnap.archives.format import MAX_NOTE_BYTES
-from kubisnap.engine.errors import ArchiveError, CorruptArchive, NotEncrypted, NotSigned, WrongKey
+from kubisnap.archives.sealing import TooMuchWork
+from kubisnap.engine.errors import (
+    ArchiveError,
+    CorruptArchive,
+    NotEncrypted,
+    NotSigned,
+    PassphraseNotTried,
+    WrongKey,
+)
 from tests.unit.archives.forging import Record, apart, rechained
 from tests.unit.archives.making import (
     BLOBS,
@@ -307,3 +315,13 @@ def test_format_1_is_neither_encrypted_nor_signed(golden_v1: bytes) -> None:
         for look in (verified, read):
             with pytest.raises(error):
                 look(golden_v1, access)
+
+
+def test_a_passphrase_that_this_machine_does_not_try_is_neither_damage_nor_wrong(
+    encrypted: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseal(*_: object, **__: object) -> None:
+        raise TooMuchWork("too slow")
+
+    monkeypatch.setattr(opening, "unseal", unseal)
+    refused(encrypted, Access(IDENTITIES), PassphraseNotTried)
