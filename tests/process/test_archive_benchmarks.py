@@ -38,7 +38,7 @@ def test_speeds_are_compared() -> None:
     assert barred(figures) == [
         "verify: share of zstd's speed",
         "read: share of the fastest of these",
-        "capture: kubisnap / tar | zstd -3, a file an event",
+        "capture: kubisnap / tar | zstd -3, one file",
     ]
 
 
