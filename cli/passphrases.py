@@ -7,6 +7,8 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,11 +36,12 @@ def passphrase(session: Session, *, new: bool = False) -> str:
             "there is no passphrase, and nobody to ask",
             advice=f"{FILE}=FILE, {COMMAND}=COMMAND, or a terminal",
         )
-    typed = hidden("Passphrase (hidden): ")
-    if not typed:
-        raise Refused("the passphrase is empty; nothing was changed")
-    if new and hidden("The same again (hidden): ") != typed:
-        raise Refused("the two passphrases differ; nothing was changed")
+    with unseen():
+        typed = hidden("Passphrase (hidden): ")
+        if not typed:
+            raise Refused("the passphrase is empty; nothing was changed")
+        if new and hidden("The same again (hidden): ") != typed:
+            raise Refused("the two passphrases differ; nothing was changed")
     return typed
 
 
@@ -91,8 +94,9 @@ def _line(content: bytes, name: str) -> str:
     return text
 
 
-def hidden(question: str) -> str:
-    """Return a line that is typed unseen."""
+@contextmanager
+def unseen() -> Iterator[None]:
+    """Show nothing of what is typed, between several questions neither; what is typed ahead counts."""
     import termios
 
     terminal = sys.stdin.fileno()
@@ -100,11 +104,18 @@ def hidden(question: str) -> str:
     silent = termios.tcgetattr(terminal)
     silent[3] &= ~termios.ECHO
     try:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)  # what is typed ahead counts
-        print(question, end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().removesuffix("\n")
+        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
+        yield
     except KeyboardInterrupt:
         raise NotAnswered from None
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def hidden(question: str) -> str:
+    """Return a line that is typed; ask in `unseen`."""
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().removesuffix("\n")
+    finally:
         print(file=sys.stderr)

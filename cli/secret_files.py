@@ -75,7 +75,7 @@ def completed(
     wanted = [label for label in omitted if label not in known]
     if strangers := sorted(set(given) - set(wanted) - set(known)):
         raise InvalidInput(FIELD, f"the snapshot has no secret {strangers[0]}", advice=_named(wanted))
-    from .passphrases import hidden
+    from .passphrases import hidden, unseen
 
     missing = [label for label in wanted if label not in given]
     if missing and not session.interactive:
@@ -84,7 +84,10 @@ def completed(
             f"the snapshot was written without {_named(missing)}",
             advice=f"{FIELD} FILE      YAML with their values; at a terminal they are asked for",
         )
-    asked = {label: hidden(f"{label} (hidden): ").encode() for label in missing}
+    asked = {}
+    if missing:
+        with unseen():
+            asked = {label: hidden(f"{label} (hidden): ").encode() for label in missing}
     return dict(sorted({**known, **given, **asked}.items()))
 
 

@@ -37,7 +37,7 @@ PUBLIC_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} ada@example.com\n
 TOKEN = "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 _MONDAY = 1_793_611_800.0  # 2026-11-02T09:30:00Z
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "SYSTEMROOT", "COVERAGE_PROCESS_START", "TMPDIR")
-_QUESTION = re.compile(r"(\[y/N\]|\([a-z0-9-]+\):) $")
+_QUESTION = re.compile(r"(\[y/N\]|\([a-z0-9-]+\):) \Z")
 _MINUTE = 60.0
 
 
