@@ -192,6 +192,10 @@ class OperationKind(StrEnum):
     DELETE = "delete"
     ABANDON = "abandon"
     ROLLBACK = "rollback"
+    UNDO = "undo"
+    REDO = "redo"
+    REVERT = "revert"
+    FORK = "fork"
 
 
 class Outcome(StrEnum):
@@ -225,8 +229,11 @@ class OperationStarted(Course, frozen=True, kw_only=True, tag="OperationStarted"
     The hold is a lease: it ends with the operation, or `lease_seconds` after its last event (0: an
     old version wrote this, which knew no leases). The position of this event is the fencing token:
     whoever appends states the position that it knows, so a holder that lost its lease is found out
-    at its next event. `continues` is the number of the last operation that did not come to its end.
+    at its next event. `continues` is the number of the last operation that did not come to its end;
+    `of` that of the operation which an undo, redo or revert takes back. Schema 2 knows those kinds.
     """
+
+    SCHEMA: ClassVar[int] = 2
 
     kind: OperationKind
     summary: str
@@ -236,6 +243,7 @@ class OperationStarted(Course, frozen=True, kw_only=True, tag="OperationStarted"
     account: str = ""
     lease_seconds: int = 0
     continues: int = 0
+    of: int = 0
 
 
 class LeaseRenewed(Course, frozen=True, kw_only=True, tag="LeaseRenewed"):

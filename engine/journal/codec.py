@@ -17,8 +17,14 @@ from ..errors import MalformedEvent, UnknownEvent
 Payload = dict[str, Any]
 Upcaster = Callable[[Payload], Payload]
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
-"""(tag, schema that it reads) -> the payload in the next schema. Empty: every event is in its first."""
+
+def _as_it_is(payload: Payload) -> Payload:
+    """Return what means the same in the next schema, which only has more to say."""
+    return payload
+
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {("OperationStarted", 1): _as_it_is}
+"""(tag, schema that it reads) -> the payload in the next schema."""
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """Less than what a block of an archive holds, so that every event can be captured."""

@@ -1,8 +1,8 @@
 """Makes the golden logs: run it when a new kind of event joins the newest, and never otherwise.
 
 The lines were written once and stay: later versions must read them and fold them to the same state.
-log-v1.jsonl holds what the first version knew, log-v1.1.jsonl what joined since. When an event's
-schema goes up, these files stay as they are and a log-v2 joins them.
+log-v1.jsonl holds what the first version knew, log-v1.1.jsonl what joined since, log-v2.jsonl what is
+in its second schema. When another schema goes up, these files stay as they are and a log-v3 joins them.
 
 A line is one stored event: its stream, its version, its tag, and its bytes in base64.
 """
@@ -60,6 +60,8 @@ LOG = Path(__file__).with_name("log-v1.jsonl")
 STATE = Path(__file__).with_name("log-v1.state.json")
 LATER_LOG = Path(__file__).with_name("log-v1.1.jsonl")
 LATER_STATE = Path(__file__).with_name("log-v1.1.state.json")
+SECOND_LOG = Path(__file__).with_name("log-v2.jsonl")
+SECOND_STATE = Path(__file__).with_name("log-v2.state.json")
 
 CLUSTER = "000102030405460788090a0b0c0d0e0f"
 NAME = "grosse-1"
@@ -331,7 +333,33 @@ def recorded_later() -> list[ev.Recorded]:
     ]
 
 
-def _record(stream: str, version: int, operation: int, event: ev.AnyEvent) -> ev.Recorded:
+def _going_back(kind: ev.OperationKind, of: int, before: int, count: int) -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=kind, summary=f"of #{of}", holder=HOLDER, tool="kubisnap 0.1.0", lease_seconds=120, of=of
+    )
+    yield ev.ServerPoolScaled(pool="workers", before=before, count=count)
+    yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)
+
+
+def recorded_second() -> list[ev.Recorded]:
+    """Return every event of the third golden log: what was taken back, and what a fork is."""
+    kind = ev.OperationKind
+    fork = ev.OperationStarted(kind=kind.FORK, summary="from web", holder=HOLDER, tool="kubisnap 0.1.0")
+    operations = [
+        [fork, *_intents(), ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)],
+        list(_going_back(kind.APPLY, 0, 2, 4)),
+        list(_going_back(kind.UNDO, 2, 4, 2)),
+        list(_going_back(kind.REDO, 3, 2, 4)),
+        list(_going_back(kind.REVERT, 2, 4, 2)),
+    ]
+    events = [(number, event) for number, part in enumerate(operations, start=1) for event in part]
+    return [
+        _record(CLUSTER, version, number, event, schema=event.SCHEMA)
+        for version, (number, event) in enumerate(events, start=1)
+    ]
+
+
+def _record(stream: str, version: int, operation: int, event: ev.AnyEvent, *, schema: int = 1) -> ev.Recorded:
     return ev.Recorded(
         stream=stream,
         version=version,
@@ -340,7 +368,7 @@ def _record(stream: str, version: int, operation: int, event: ev.AnyEvent) -> ev
         operation=operation,
         cause=version - 1,
         reason="the golden log",
-        schema=1,
+        schema=schema,
         event=event,
     )
 
@@ -395,8 +423,8 @@ def state_text(state: ClusterState) -> str:
 
 def main() -> None:
     """Write the newest files; the older ones are frozen."""
-    LATER_LOG.write_text(lines(recorded_later()), encoding="utf-8")
-    LATER_STATE.write_text(state_text(fold(recorded_later())), encoding="utf-8")
+    SECOND_LOG.write_text(lines(recorded_second()), encoding="utf-8")
+    SECOND_STATE.write_text(state_text(fold(recorded_second())), encoding="utf-8")
 
 
 if __name__ == "__main__":
