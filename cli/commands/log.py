@@ -32,7 +32,7 @@ def log(
       kubisnap log web
       kubisnap log web --events -n 50 --utc
     """
-    from ...engine.operations.history import operations
+    from ...engine.domain.history import operations
     from .. import wiring
     from ..render import history as render
 

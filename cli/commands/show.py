@@ -30,7 +30,7 @@ def show(
       kubisnap show new.plan
     """
     from ...engine.errors import InvalidInput, NotFound
-    from ...engine.operations.history import operations
+    from ...engine.domain.history import operations
     from .. import saving, wiring
     from ..render import history as render
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ...engine.domain.events import Event, Recorded, tag_of
-from ...engine.operations.history import OperationView, narrate
+from ...engine.domain.history import OperationView, narrate
 from .style import duration, moment, paint, printable, rfc3339, table
 
 _SIGNS = {

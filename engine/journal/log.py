@@ -244,7 +244,7 @@ class Journal:
         claims = self._claimed(log, envelope)
         new = [(cluster_id, *row) for row in log.rows[known:]]
         if new or claims:
-            self._insert_rows(known, [*self._encoded(claims), *new])
+            self._insert_rows(known, [*self._encoded(claims), *new], None)
         return len(new)
 
     def _claimed(self, log: WholeLog, envelope: Envelope) -> list[Recorded]:
@@ -293,17 +293,19 @@ class Journal:
         ]
 
     def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
-        self._insert_rows(expected, self._encoded(recorded))
+        self._insert_rows(expected, self._encoded(recorded), recorded)
 
     def _encoded(self, recorded: Sequence[Recorded]) -> list[tuple[str, int, str, bytes]]:
         encode = self._codec.encode
         return [(item.stream, *encode(item)) for item in recorded]
 
-    def _insert_rows(self, expected: int, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+    def _insert_rows(
+        self, expected: int, rows: Sequence[tuple[str, int, str, bytes]], recorded: Sequence[Recorded] | None
+    ) -> None:
         if self._recorder is None:
             raise StoreUnusable(self.url, "it was opened for reading and does not exist")
         with self._lock, self._telling(expected):
-            self._recorder.insert_rows(rows)
+            self._recorder.insert_rows(rows, recorded)
 
     @contextmanager
     def _telling(self, expected: int) -> Iterator[None]:

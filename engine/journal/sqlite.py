@@ -8,9 +8,10 @@ an application id, so that somebody else's database is never written to; the fil
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from eventsourcing.persistence import DatabaseError, OperationalError, PersistenceError, StoredEvent
@@ -21,15 +22,36 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
+from ..domain.events import Recorded
 from ..errors import NotAStore, StoreUnusable
+from .audit import sqlite as audit
+from .codec import Codec, StoredRow
 
 APPLICATION_ID = 0x6B736E70
 """``ksnp``, in the file's header (https://sqlite.org/pragma.html#pragma_application_id)."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: events alone. 2: and the audit index, which is made for the older ones when they are opened."""
 LOCK_TIMEOUT_SECONDS = 10
 _SMALLEST_DATABASE = 512
 """Bytes: one page of the smallest size. SQLite takes a file of one byte for an empty database."""
+
+
+_EVENTS = (
+    # the column must be called rowid: the library reads it by name
+    "CREATE TABLE IF NOT EXISTS stored_events ("
+    "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
+    "originator_id TEXT NOT NULL, "
+    "originator_version INTEGER NOT NULL, "
+    "topic TEXT NOT NULL, "
+    "state BLOB NOT NULL, "
+    "UNIQUE (originator_id, originator_version))",
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS events_are_never_{done}d BEFORE {action} ON stored_events "
+        f"BEGIN SELECT RAISE(ABORT, 'events are never {done}d'); END"
+        for done, action in (("change", "UPDATE"), ("delete", "DELETE"))
+    ),
+)
 
 
 class _Pool(SQLiteConnectionPool):
@@ -46,32 +68,42 @@ class Recorder(SQLiteApplicationRecorder):
 
     def __init__(self, datastore: SQLiteDatastore) -> None:
         super().__init__(datastore)
+        self.codec = Codec()
         self.insert_events_statement = (
             "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
         )
 
-    def construct_create_table_statements(self) -> list[str]:
-        """Return the schema. The column must be called rowid: the library reads it by name."""
-        table = (
-            "CREATE TABLE IF NOT EXISTS stored_events ("
-            "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
-            "originator_id TEXT NOT NULL, "
-            "originator_version INTEGER NOT NULL, "
-            "topic TEXT NOT NULL, "
-            "state BLOB NOT NULL, "
-            "UNIQUE (originator_id, originator_version))"
-        )
-        guard = (
-            "CREATE TRIGGER IF NOT EXISTS events_are_never_{0}d BEFORE {1} ON stored_events "
-            "BEGIN SELECT RAISE(ABORT, 'events are never {0}d'); END"
-        )
-        return [
-            table,
-            guard.format("change", "UPDATE"),
-            guard.format("delete", "DELETE"),
-            f"PRAGMA application_id={APPLICATION_ID}",
-            f"PRAGMA user_version={SCHEMA_VERSION}",
-        ]
+    def run(self, statement: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Ask something, in a transaction of its own, and return the rows."""
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(statement, arguments)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def prepare(self) -> None:
+        """Make the tables that are not there yet, in one transaction; of two who try, one waits."""
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")  # a write: the lock is held from here on
+            cursor.execute("PRAGMA user_version")
+            (version,) = cursor.fetchone()
+            if version == SCHEMA_VERSION:
+                return
+            for statement in _EVENTS:
+                cursor.execute(statement)
+            self.build_index(cursor.sqlite_cursor)
+            cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def build_index(self, cursor: sqlite3.Cursor) -> int:
+        """Make the audit index anew, in the transaction of `cursor`; return how many events are in it."""
+        cursor.row_factory = None
+        return audit.build(cursor, self.codec)
+
+    def rebuild(self) -> int:
+        """Drop the audit index and make it anew; whoever writes meanwhile waits."""
+        with self.datastore.transaction(commit=True) as cursor:
+            cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            return self.build_index(cursor.sqlite_cursor)
 
     def select_rows(
         self, stream: str, *, after: int | None, until: int | None, limit: int
@@ -91,13 +123,24 @@ class Recorder(SQLiteApplicationRecorder):
             rows: list[tuple[int, str, bytes]] = cursor.fetchall()
         return rows
 
-    def insert_rows(self, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
-        """Insert stream, version, topic and state of each, all or none.
+    def insert_rows(
+        self, rows: Sequence[tuple[str, int, str, bytes]], recorded: Iterable[Recorded] | None = None
+    ) -> None:
+        """Insert stream, version, topic and state of each, and what the audit index says of them.
 
-        As the library's `insert_events`, in its transaction, but not event by event.
+        All or none, in one transaction: the index is never behind. `recorded` are the same events, where
+        they are at hand.
         """
+        if not rows:
+            return
         with self.datastore.transaction(commit=True) as cursor:
-            cursor.executemany(self.insert_events_statement, rows)
+            cursor.executemany(self.insert_events_statement, rows)  # first: it takes the lock for writing
+            cursor.execute("SELECT last_insert_rowid()")
+            first = cursor.fetchone()[0] - len(rows) + 1
+            cursor.sqlite_cursor.row_factory = None
+            known = map(self.codec.decode, (row[0] for row in rows), (row[1:] for row in rows))
+            stored = (StoredRow._make(row[1:]) for row in rows)
+            audit.add(cursor.sqlite_cursor, self.codec, first, zip(recorded or known, stored, strict=True))
 
     def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
         """Return the newest event of every stream whose id starts with `prefix`, by stream id."""
@@ -150,8 +193,8 @@ def open_sqlite(path: Path, *, create: bool) -> Recorder | None:
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             try:
-                new = not _check(path, url)
-                return None if new and not create else _open(path, new=new)
+                version = _check(path, url)
+                return None if not version and not create else _open(path, ready=version == SCHEMA_VERSION)
             except (sqlite3.OperationalError, OperationalError) as error:
                 # SQLite does not wait for its turn when several processes switch a new file to WAL
                 if "locked" not in str(error) or time.monotonic() > until:
@@ -167,11 +210,11 @@ def _make_empty(path: Path) -> None:
         return
 
 
-def _check(path: Path, url: str) -> bool:
-    """Look at the file before anything may write to it; return whether it has our schema already."""
+def _check(path: Path, url: str) -> int:
+    """Look at the file before anything may write to it; return the version of our schema in it, 0: none."""
     size = path.stat().st_size
     if size == 0:
-        return False
+        return 0
     if size < _SMALLEST_DATABASE:
         raise NotAStore(url, "file is not a database")
     connection = sqlite3.connect(
@@ -188,19 +231,18 @@ def _check(path: Path, url: str) -> bool:
         raise NotAStore(url, "it is a database of another program")
     if version > SCHEMA_VERSION:
         raise NotAStore(url, f"its schema {version} is newer than this version's {SCHEMA_VERSION}")
-    return bool(application == APPLICATION_ID and version == SCHEMA_VERSION)
+    return int(version) if application == APPLICATION_ID else 0
 
 
-def _open(path: Path, *, new: bool) -> Recorder:
+def _open(path: Path, *, ready: bool) -> Recorder:
     datastore = SQLiteDatastore(_uri(path, "rw"), originator_id_type="text")
     datastore.pool.close()
     datastore.pool = _Pool(db_name=_uri(path, "rw"), lock_timeout=LOCK_TIMEOUT_SECONDS, pool_size=2)
     recorder = Recorder(datastore)
     try:
-        if new:
-            recorder.create_table()
-        else:
-            recorder.max_notification_id()  # what cannot be read is told now, not in the middle of something
+        if not ready:
+            recorder.prepare()
+        recorder.max_notification_id()  # what cannot be read is told now, not in the middle of something
     except (sqlite3.Error, PersistenceError):
         datastore.close()
         raise

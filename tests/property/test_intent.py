@@ -12,7 +12,7 @@ from kubisnap.engine.domain.decisions import amend, declare, retire, scaled
 from kubisnap.engine.domain.model import ClusterSpec, canonical, neutral
 from kubisnap.engine.domain.state import ClusterState, apply_event, fold
 from kubisnap.engine.domain.validation import problems
-from kubisnap.engine.operations.history import describe, operations
+from kubisnap.engine.domain.history import describe, operations
 from tests.property.strategies import CLUSTER_ID, declared, events, recorded, specs, states
 
 PARTS: dict[str, tuple[type[ev.Event], ev.Part]] = {

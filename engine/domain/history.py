@@ -4,11 +4,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ..domain import events as ev
+from . import events as ev
 
 
 class OperationView(msgspec.Struct, kw_only=True):
-    """One operation as its events tell it. Times in microseconds since 1970 UTC; `ended` 0: not yet."""
+    """One operation as its events tell it. Times in microseconds since 1970 UTC; `ended` 0: not yet.
+
+    `first` and `last` are positions in the cluster's log; `of` is the operation that this one takes back.
+    """
 
     cluster: str
     number: int
@@ -31,6 +34,9 @@ class OperationView(msgspec.Struct, kw_only=True):
     retries: int = 0
     lost: int = 0
     left: tuple[str, ...] = ()
+    first: int = 0
+    last: int = 0
+    of: int = 0
     events: list[ev.Recorded] = []
 
 
@@ -40,26 +46,34 @@ def operations(cluster: str, events: Iterable[ev.Recorded]) -> list[OperationVie
     for item in events:
         view = found.get(item.operation)
         if view is None:
-            view = found[item.operation] = OperationView(
-                cluster=cluster,
-                number=item.operation,
-                kind="",
-                summary="",
-                actor=item.actor,
-                reason=item.reason,
-                started=item.time,
-                events=[],
-            )
+            view = found[item.operation] = begun(cluster, item)
         view.events.append(item)
-        _tell(view, item)
+        tell(view, item)
     return [found[number] for number in sorted(found)]
 
 
-def _tell(view: OperationView, item: ev.Recorded) -> None:
+def begun(cluster: str, item: ev.Recorded) -> OperationView:
+    """Return what is known of an operation by the envelope of its first event, which is still to be told."""
+    return OperationView(
+        cluster=cluster,
+        number=item.operation,
+        kind="",
+        summary="",
+        actor=item.actor,
+        reason=item.reason,
+        started=item.time,
+        first=item.version,
+        events=[],
+    )
+
+
+def tell(view: OperationView, item: ev.Recorded) -> None:
+    """Add what an event says of its operation."""
+    view.last = max(view.last, item.version)
     match item.event:
         case ev.OperationStarted() as event:
             view.kind, view.summary = event.kind.value, event.summary
-            view.cloud, view.account, view.tool = event.cloud, event.account, event.tool
+            view.cloud, view.account, view.tool, view.of = event.cloud, event.account, event.tool, event.of
         case ev.OperationFinished() as event:
             view.ended, view.outcome = item.time, event.outcome.value
             view.error, view.rolled_back, view.left = event.error, event.rolled_back, event.left

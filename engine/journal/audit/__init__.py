@@ -1,0 +1,1 @@
+"""The audit index: written with the events, in the same transaction; queried; dropped and rebuilt at will."""

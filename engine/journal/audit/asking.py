@@ -1,0 +1,269 @@
+"""Questions to the audit index: which events, which operations, newest first, page by page.
+
+All answers are in the order of the store: what was appended later is newer. A cursor says where the next
+page begins; what is appended meanwhile is newer than any cursor and moves nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from ...domain.history import OperationView
+from ..codec import Codec
+from .entries import unpacked
+from .queries import Cursor, Found, Page, Query
+from .sql import Dialect, Marks, Part, Run, Source, Spans, among, arguments, times, where
+
+FEW: Final = 500
+"""Operations that are asked for one by one; more of them are met on the way soon enough."""
+_AT_ONCE: Final = 1_000
+
+
+class _Operation(NamedTuple):
+    """Which operation it is: its id, its cluster's number in the store, its number in the cluster."""
+
+    id: int
+    cluster: int
+    number: int
+
+
+class Audit:
+    """The questions that the index of one store answers."""
+
+    def __init__(self, run: Run, dialect: Dialect, codec: Codec) -> None:
+        self._run = run
+        self._codec = codec
+        self._event = dialect.event
+        self._marks = Marks(dialect)
+        self._spans = Spans(run)
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────
+
+    def events(self, query: Query, *, limit: int, cursor: str = "") -> Page[Found]:
+        """Return the newest events that fit, or those after the cursor. Raises `InvalidInput` for a bad one."""
+        before = Cursor.parsed(cursor).before
+        part = [] if before is None else [("<", before)]
+        found = self._events(query, limit + 1, part, "DESC")
+        return Page(found[:limit], str(found[limit - 1].position) if len(found) > limit else "")
+
+    def after(self, query: Query, position: int, *, limit: int) -> list[Found]:
+        """Return the events after a position in the store that fit, oldest first."""
+        return self._events(query, limit, [(">", position)], "ASC")
+
+    def _events(
+        self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str
+    ) -> list[Found]:
+        expression = self._marks.asked(query)
+        attributes = _kind_and_outcome(query)
+        if attributes:
+            few = self._few([*attributes, *_clusters(query)])
+            if few is not None:
+                if not few:
+                    return []
+                expression.append(self._marks.one_of("o", [f"{item.cluster}.{item.number}" for item in few]))
+                attributes = []
+        if query.clusters:
+            expression.append(self._of(query.clusters))
+        if query.actor:
+            expression.append(self._marks.one_of("a", [query.actor]))
+        source = self._marks.source(expression)
+        parts = [
+            *(Part(f"{source.at} {sign} ?", (position,)) for sign, position in beside),
+            *self._spans.bounds(query, source.at),
+            *times(query, "a.time"),
+            *attributes,
+        ]
+        operations = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
+        return self._found(source, parts, f"ORDER BY {source.at} {order} LIMIT {limit:d}", operations)
+
+    def _found(self, source: Source, parts: Sequence[Part], end: str, joined: str = "") -> list[Found]:
+        every = [*source.where, *parts]
+        rows = self._run(
+            f"SELECT {source.at}, a.resource, e.originator_id, e.originator_version, e.topic, e.state "  # noqa: S608
+            f"FROM {source.tables} JOIN stored_events e ON {self._event} = a.position{joined} "
+            f"{where(every)} {end}",
+            arguments(every),
+        )
+        decode = self._codec.decode
+        return [Found(row[0], row[1], decode(row[2], (row[3], row[4], bytes(row[5])))) for row in rows]
+
+    # ── operations ───────────────────────────────────────────────────────────────────────────
+
+    def operations(self, query: Query, *, limit: int, cursor: str = "") -> Page[tuple[str, OperationView]]:
+        """Return the newest operations that fit, with their clusters' ids.
+
+        One fits if it is by that actor, of that kind, outcome and time, and if one of its events is of
+        that kind, about that resource and with those words. Raises `InvalidInput` for a bad cursor.
+        """
+        at = Cursor.parsed(cursor)
+        attributes = [
+            *_kind_and_outcome(query),
+            *([Part("o.actor = ?", (query.actor,))] if query.actor else []),
+            *_clusters(query),
+            *times(query, "o.started"),
+        ]
+        wanted = self._marks.asked(query)
+        before = [] if at.before is None else [Part("o.id < ?", (at.before,))]
+        if wanted and self._few(attributes) is None:
+            if query.clusters:
+                wanted.append(self._of(query.clusters))
+            ids, after = self._met(query, wanted, [*attributes, *before], limit, at.scan)
+            return Page(self._views(ids), after)
+        parts = [*attributes, *before, *self._spans.bounds(query, "o.id")]
+        if wanted:
+            parts.append(self._marks.exists(wanted))
+        rows = self._run(
+            f"SELECT o.id, o.stream, o.view FROM audit_operations o {where(parts)} "  # noqa: S608
+            f"ORDER BY o.id DESC LIMIT {limit + 1:d}",
+            arguments(parts),
+        )
+        items = [(stream, unpacked(bytes(view), {}, stream)) for _, stream, view in rows[:limit]]
+        return Page(items, str(rows[limit - 1][0]) if len(rows) > limit else "")
+
+    def _met(
+        self, query: Query, wanted: list[str], attributes: list[Part], limit: int, scan: int | None
+    ) -> tuple[list[int], str]:
+        """Walk the events that fit, newest first, and return the operations that were met, and a cursor.
+
+        An operation's events all come after its first, whose position is its id: once the walk has
+        passed a position, every operation from there on is known.
+        """
+        highest: dict[int, int] = {}
+        source = self._marks.source(wanted)
+        fixed = [*source.where, *attributes, *self._spans.bounds(query, source.at, until=False)]
+        at = scan
+        while True:
+            parts = fixed if at is None else [*fixed, Part(f"{source.at} <= ?", (at,))]
+            rows = self._run(
+                f"SELECT {source.at}, a.operation FROM {source.tables} "  # noqa: S608
+                f"JOIN audit_operations o ON o.id = a.operation {where(parts)} "
+                f"ORDER BY {source.at} DESC LIMIT {_AT_ONCE:d}",
+                arguments(parts),
+            )
+            for position, operation in rows:
+                highest.setdefault(operation, position)
+            at = 0 if len(rows) < _AT_ONCE else rows[-1][0] - 1
+            known = sorted((item for item in highest if item > at), reverse=True)
+            if not at or len(known) > limit:
+                break
+        if len(known) <= limit:
+            return known, ""
+        taken = known[:limit]
+        left = [position for item, position in highest.items() if item < taken[-1]]
+        return taken, f"{taken[-1]}.{max([at, *left])}"
+
+    def _views(self, ids: Sequence[int]) -> list[tuple[str, OperationView]]:
+        if not ids:
+            return []
+        part = among("o.id", ids)
+        rows = self._run(
+            f"SELECT o.stream, o.view FROM audit_operations o {where([part])} ORDER BY o.id DESC",  # noqa: S608
+            part.arguments,
+        )
+        return [(stream, unpacked(bytes(view), {}, stream)) for stream, view in rows]
+
+    def _few(self, attributes: Sequence[Part]) -> list[_Operation] | None:
+        """Return the operations with these attributes, if they are few."""
+        if not attributes:
+            return None
+        rows = self._run(
+            "SELECT o.id, s.id, o.number FROM audit_operations o JOIN audit_streams s ON s.stream = o.stream "  # noqa: S608
+            f"{where(attributes)} LIMIT {FEW + 1:d}",
+            arguments(attributes),
+        )
+        return None if len(rows) > FEW else [_Operation(*row) for row in rows]
+
+    def _of(self, clusters: Sequence[str]) -> str:
+        return self._marks.one_of("c", [str(number) for number in self._numbers(clusters)] or ["0"])
+
+    def _numbers(self, clusters: Sequence[str]) -> list[int]:
+        part = among("stream", clusters)
+        rows = self._run(f"SELECT id FROM audit_streams {where([part])} ORDER BY id", part.arguments)  # noqa: S608
+        return [int(row[0]) for row in rows]
+
+    # ── one cluster's log ────────────────────────────────────────────────────────────────────
+
+    def operation(self, cluster: str, number: int) -> OperationView | None:
+        """Return one operation, without its events."""
+        rows = self._run(
+            "SELECT view FROM audit_operations WHERE stream = ? AND number = ?", (cluster, number)
+        )
+        return unpacked(bytes(rows[0][0]), {}, cluster) if rows else None
+
+    def of_operation(self, cluster: str, number: int) -> list[Found]:
+        """Return the events of one operation, oldest first."""
+        numbers = self._numbers((cluster,))
+        source = self._marks.source([self._marks.one_of("o", [f"{item}.{number}" for item in numbers or [0]])])
+        return self._found(source, (), f"ORDER BY {source.at}")
+
+    def about(self, cluster: str, resource: str, *, upto: int | None = None) -> list[Found]:
+        """Return a cluster's events about a resource, oldest first, up to a position in its log."""
+        return self._of_cluster(cluster, self._marks.one_of("r", [resource]), upto)
+
+    def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
+        """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
+        return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
+
+    def _of_cluster(self, cluster: str, term: str, upto: int | None) -> list[Found]:
+        source = self._marks.source([self._of((cluster,)), term])
+        limit = [] if upto is None else [Part("e.originator_version <= ?", (upto,))]
+        return self._found(source, limit, f"ORDER BY {source.at}")
+
+    # ── positions ────────────────────────────────────────────────────────────────────────────
+
+    def newest(self) -> int:
+        """Return the store's last position; 0: it is empty."""
+        return int(self._run("SELECT coalesce(max(position), 0) FROM audit_entries", ())[0][0])
+
+    def store_position(self, cluster: str, version: int) -> int:
+        """Return where in the store a cluster's event is; 0: there is none."""
+        rows = self._run(
+            f"SELECT {self._event} FROM stored_events e "  # noqa: S608
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (cluster, version),
+        )
+        return int(rows[0][0]) if rows else 0
+
+    def version_at(self, cluster: str, time: int) -> int:
+        """Return the position in a cluster's log of its last event that is not later than `time`; 0: none."""
+        last = self._version_upto(cluster, self._spans.last(time))
+        while last:
+            rows = self._run(
+                "SELECT e.originator_version, a.time FROM stored_events e "  # noqa: S608
+                f"JOIN audit_entries a ON a.position = {self._event} "
+                "WHERE e.originator_id = ? AND e.originator_version <= ? "
+                "ORDER BY e.originator_version DESC LIMIT 100",
+                (cluster, last),
+            )
+            found = next((version for version, when in rows if when <= time), None)
+            if found is not None:
+                return int(found)
+            last = rows[-1][0] - 1 if rows else 0
+        return 0
+
+    def _version_upto(self, cluster: str, position: int) -> int:
+        """Return the last version of a cluster at or before a position in the store: both only grow."""
+        rows = self._run(
+            "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?",
+            (cluster,),
+        )
+        low, high = 0, int(rows[0][0])
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.store_position(cluster, middle) <= position:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def _kind_and_outcome(query: Query) -> list[Part]:
+    found = []
+    if query.operation_kind:
+        found.append(Part("o.kind = ?", (query.operation_kind,)))
+    if query.outcome:
+        found.append(Part("o.outcome = ?", (query.outcome,)))
+    return found
+
+
+def _clusters(query: Query) -> list[Part]:
+    return [among("o.stream", query.clusters)] if query.clusters else []

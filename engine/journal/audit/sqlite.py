@@ -1,0 +1,173 @@
+"""The audit index in SQLite: tables beside the events, and FTS5 as the inverted index of terms."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ...domain import events as ev
+from ..codec import Codec, StoredRow
+from .entries import Batch, Indexer, Written, packed, unpacked
+from .sql import Dialect
+
+FORMAT: Final = 1
+"""Of the index: what is in it. Another version makes it anew."""
+
+_TOKENS: Final = "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~"
+"""ASCII that is part of a term, beside letters and digits: all but quotes, controls and the space."""
+
+TABLES: Final = {
+    "audit_streams": "id INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE",
+    "audit_entries": (
+        "position INTEGER PRIMARY KEY, time INTEGER NOT NULL, operation INTEGER NOT NULL, "
+        "resource TEXT NOT NULL, hash BLOB NOT NULL"
+    ),
+    "audit_operations": (
+        "id INTEGER PRIMARY KEY, stream TEXT NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, "
+        "actor TEXT NOT NULL, outcome TEXT NOT NULL, started INTEGER NOT NULL, view BLOB NOT NULL, "
+        "UNIQUE (stream, number)"
+    ),
+    "audit_times": "block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL",
+    "audit_format": "version INTEGER PRIMARY KEY",
+}
+_INDEXED: Final = ("stream", "kind", "actor", "outcome")
+"""Columns of operations that are looked for; each index ends in the row's id, which is its order."""
+
+DIALECT: Final = Dialect(
+    by_terms="audit_terms t CROSS JOIN audit_entries a ON a.position = t.rowid",
+    position="t.rowid",
+    match="audit_terms MATCH {}",
+    own="'\"(o:' || s.id || '.' || o.number || '\"'",
+    event="e.rowid",
+    term=lambda text, beginning: f'"{text}"{" *" if beginning else ""}',
+    both=" AND ",
+    either=" OR ",
+)
+
+
+def create() -> list[str]:
+    """Return the statements that make the empty index."""
+    tables = [f"CREATE TABLE {name} ({columns})" for name, columns in TABLES.items()]
+    indexes = [
+        f"CREATE INDEX audit_operations_by_{column} ON audit_operations ({column})" for column in _INDEXED
+    ]
+    terms = (
+        "CREATE VIRTUAL TABLE audit_terms USING fts5 (terms, content='', detail=none, columnsize=0, "
+        f"tokenize = 'ascii tokenchars ''{_TOKENS}''')"
+    )
+    return [*tables, *indexes, terms, f"INSERT INTO audit_format VALUES ({FORMAT})"]
+
+
+def drop() -> list[str]:
+    """Return the statements that take the index away, whatever is there of it."""
+    return [f"DROP TABLE IF EXISTS {name}" for name in ("audit_terms", *TABLES)]
+
+
+class SqliteKnown:
+    """What the store knows, asked in the transaction that adds to it."""
+
+    def __init__(self, cursor: sqlite3.Cursor, codec: Codec) -> None:
+        self._cursor = cursor
+        self._codec = codec
+
+    def head(self, stream: str, version: int) -> bytes:
+        """Return the hash of a stream's event. Raises LookupError where there is none."""
+        found = self._cursor.execute(
+            "SELECT a.hash FROM stored_events e JOIN audit_entries a ON a.position = e.rowid "
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (stream, version),
+        ).fetchone()
+        if found is None:
+            raise LookupError(f"there is no event {version}")
+        return bytes(found[0])
+
+    def number(self, stream: str) -> int:
+        """Return a stream's number, giving it one if it has none."""
+        statement = "SELECT id FROM audit_streams WHERE stream = ?"
+        found = self._cursor.execute(statement, (stream,)).fetchone()
+        if found is None:
+            self._cursor.execute("INSERT INTO audit_streams (stream) VALUES (?)", (stream,))
+            return int(self._cursor.lastrowid or 0)
+        return int(found[0])
+
+    def operation(self, stream: str, number: int) -> Written | None:
+        """Return an operation as it was told so far."""
+        found = self._cursor.execute(
+            "SELECT id, view FROM audit_operations WHERE stream = ? AND number = ?", (stream, number)
+        ).fetchone()
+        return None if found is None else Written(found[0], stream, unpacked(found[1], {}, stream), new=False)
+
+    def event(self, stream: str, version: int) -> ev.Recorded | None:
+        """Return one event."""
+        found = self._cursor.execute(
+            "SELECT originator_version, topic, state FROM stored_events "
+            "WHERE originator_id = ? AND originator_version = ?",
+            (stream, version),
+        ).fetchone()
+        return None if found is None else self._codec.decode(stream, tuple(found))
+
+
+def write(cursor: sqlite3.Cursor, batch: Batch) -> None:
+    """Write what a batch of events adds to the index."""
+    cursor.executemany("INSERT INTO audit_entries VALUES (?, ?, ?, ?, ?)", batch.entries)
+    cursor.executemany("INSERT INTO audit_terms (rowid, terms) VALUES (?, ?)", batch.terms)
+    new = [_row(item) for item in batch.operations.values() if item.new]
+    old = [(*_row(item)[3:], item.id) for item in batch.operations.values() if not item.new]
+    cursor.executemany("INSERT INTO audit_operations VALUES (?, ?, ?, ?, ?, ?, ?, ?)", new)
+    cursor.executemany(
+        "UPDATE audit_operations SET kind = ?, actor = ?, outcome = ?, started = ?, view = ? WHERE id = ?",
+        old,
+    )
+    cursor.executemany(
+        "INSERT INTO audit_times VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE "
+        "SET low = min(low, excluded.low), high = max(high, excluded.high)",
+        ((block, low, high) for block, (low, high) in batch.times.items()),
+    )
+
+
+def _row(item: Written) -> tuple[int, str, int, str, str, str, int, bytes]:
+    view = item.view
+    return (
+        item.id,
+        item.stream,
+        view.number,
+        view.kind,
+        view.actor,
+        view.outcome,
+        view.started,
+        packed(view),
+    )
+
+
+def add(
+    cursor: sqlite3.Cursor, codec: Codec, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]
+) -> None:
+    """Index events that were inserted in this transaction, at the positions from `first` on."""
+    write(cursor, Indexer(SqliteKnown(cursor, codec)).index(first, items))
+
+
+def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000) -> int:
+    """Make the index anew from the events, in this transaction; return how many there are."""
+    for statement in (*drop(), *create()):
+        cursor.execute(statement)
+    indexer = Indexer(SqliteKnown(cursor, codec))
+    count = 0
+    for part in _parts(cursor, at_once):
+        items = ((codec.decode(row[1], row[2:]), StoredRow(*row[2:])) for row in part)
+        batch = indexer.index(part[0][0], items)
+        write(cursor, batch)
+        count += len(part)
+    return count
+
+
+def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[tuple[int, str, int, str, bytes]]]:
+    last = 0
+    while True:
+        part = cursor.execute(
+            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
+            "WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            (last, limit),
+        ).fetchall()
+        if not part:
+            return
+        yield [tuple(row) for row in part]
+        last = part[-1][0]
