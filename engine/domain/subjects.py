@@ -12,6 +12,8 @@ from . import events as ev
 CLUSTER: Final = "cluster"
 """The subject of what concerns the cluster as a whole."""
 
+_fields = msgspec.structs.astuple
+
 LONGEST_WORD: Final = 80
 """Of a longer one (a key, a token of some cloud) its beginning counts."""
 
@@ -135,18 +137,18 @@ def _of_one(text: str) -> tuple[str, ...]:
 
 def _gather(value: Any, texts: list[str]) -> None:
     """Add every text and number in a value; names of fields are not among them, keys of maps are."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str or isinstance(value, str):
         texts.append(value)
-    elif isinstance(value, msgspec.Struct):
-        for item in msgspec.structs.astuple(value):
-            if item:
-                _gather(item, texts)
-    elif isinstance(value, tuple):
+    elif kind is tuple or isinstance(value, tuple):
         for item in value:
             _gather(item, texts)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _gather(key, texts)
-            _gather(item, texts)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, msgspec.Struct):
+        for item in _fields(value):
+            if item:
+                _gather(item, texts)
+    elif kind is dict:
+        for pair in value.items():
+            _gather(pair, texts)
+    elif kind is int or kind is float:
         texts.append(str(value))

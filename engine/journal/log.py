@@ -8,10 +8,11 @@ Appending states the position that the writer has seen: optimistic concurrency.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import DatabaseError, IntegrityError, OperationalError, StoredEvent
@@ -28,6 +29,10 @@ from ..errors import (
     NotFound,
     StoreUnusable,
 )
+from .audit import sqlite as audit_index
+from .audit.asking import Audit
+from .audit.entries import IndexBehind
+from .audit.verifying import ChainReport, verify_chain
 from .codec import Codec, StoredRow
 from .sqlite import Recorder, open_sqlite
 from .whole import WholeLog
@@ -80,6 +85,44 @@ class Journal:
         """Close the store's connections."""
         if self._recorder is not None:
             self._recorder.datastore.close()
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The questions that the audit index answers; of a store that does not exist, with nothing."""
+        recorder = self._recorder
+        if recorder is None:
+            return Audit(audit_index.nothing(), audit_index.DIALECT, self._codec)
+
+        def run(statement: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
+            with self._telling(0):
+                return recorder.run(statement, arguments)
+
+        return Audit(run, audit_index.DIALECT, self._codec)
+
+    def rebuild_audit(self) -> int:
+        """Drop the audit index and make it anew from the events; return how many there are.
+
+        Raises `StoreUnusable`, and `MalformedEvent` or `UnknownEvent` where an event cannot be read: the
+        index stays as it was then.
+        """
+        if self._recorder is None:
+            raise StoreUnusable(self.url, "it does not exist")
+        with self._lock, self._telling(0):
+            return self._recorder.rebuild()
+
+    def verify(self, stream: str) -> ChainReport:
+        """Verify a stream's hash chain. One part of the log is in memory at a time."""
+        return verify_chain(self.audit.run, self.audit.event, stream)
+
+    def audit_differences(self) -> list[str]:
+        """Return in which tables the audit index is not what the events say; changes nothing.
+
+        Makes it anew beside the store, in a temporary file. Raises what decoding events raises.
+        """
+        if self._recorder is None:
+            return []
+        with self._telling(0):
+            return self._recorder.index_differences()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -314,6 +357,10 @@ class Journal:
             yield
         except IntegrityError as error:
             raise LogMoved(expected) from error
+        except IndexBehind as error:
+            raise NotAStore(
+                self.url, f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
+            ) from error
         except (OperationalError, sqlite3.OperationalError) as error:
             raise StoreUnusable(self.url, str(error)) from error
         except (DatabaseError, sqlite3.DatabaseError) as error:

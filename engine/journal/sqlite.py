@@ -84,7 +84,9 @@ class Recorder(SQLiteApplicationRecorder):
     def prepare(self) -> None:
         """Make the tables that are not there yet, in one transaction; of two who try, one waits."""
         with self.datastore.transaction(commit=True) as cursor:
-            cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")  # a write: the lock is held from here on
+            cursor.execute(
+                f"PRAGMA application_id={APPLICATION_ID}"
+            )  # a write: the lock is held from here on
             cursor.execute("PRAGMA user_version")
             (version,) = cursor.fetchone()
             if version == SCHEMA_VERSION:
@@ -97,6 +99,8 @@ class Recorder(SQLiteApplicationRecorder):
     def build_index(self, cursor: sqlite3.Cursor) -> int:
         """Make the audit index anew, in the transaction of `cursor`; return how many events are in it."""
         cursor.row_factory = None
+        for statement in audit.drop():
+            cursor.execute(statement)
         return audit.build(cursor, self.codec)
 
     def rebuild(self) -> int:
@@ -104,6 +108,10 @@ class Recorder(SQLiteApplicationRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
             return self.build_index(cursor.sqlite_cursor)
+
+    def index_differences(self) -> list[str]:
+        """Return in which tables the audit index is not what the events say; nothing is written."""
+        return audit.differences(self.datastore.pool.db_name.replace("mode=rw", "mode=ro"), self.codec)
 
     def select_rows(
         self, stream: str, *, after: int | None, until: int | None, limit: int

@@ -26,7 +26,7 @@ from .changing import Prepared, prepare_change, prepare_create
 from .context import Context
 from .cost import Cost
 from .drift import Drift
-from .history import operations
+from ..domain.history import operations
 from .steps import Plan
 
 FORMAT = 1

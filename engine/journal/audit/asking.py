@@ -13,8 +13,8 @@ from .entries import unpacked
 from .queries import Cursor, Found, Page, Query
 from .sql import Dialect, Marks, Part, Run, Source, Spans, among, arguments, times, where
 
-FEW: Final = 500
-"""Operations that are asked for one by one; more of them are met on the way soon enough."""
+FEW: Final = 100
+"""Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
 
 
@@ -30,9 +30,9 @@ class Audit:
     """The questions that the index of one store answers."""
 
     def __init__(self, run: Run, dialect: Dialect, codec: Codec) -> None:
-        self._run = run
+        self.run = self._run = run
+        self.event = self._event = dialect.event
         self._codec = codec
-        self._event = dialect.event
         self._marks = Marks(dialect)
         self._spans = Spans(run)
 
@@ -49,23 +49,11 @@ class Audit:
         """Return the events after a position in the store that fit, oldest first."""
         return self._events(query, limit, [(">", position)], "ASC")
 
-    def _events(
-        self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str
-    ) -> list[Found]:
-        expression = self._marks.asked(query)
-        attributes = _kind_and_outcome(query)
-        if attributes:
-            few = self._few([*attributes, *_clusters(query)])
-            if few is not None:
-                if not few:
-                    return []
-                expression.append(self._marks.one_of("o", [f"{item.cluster}.{item.number}" for item in few]))
-                attributes = []
-        if query.clusters:
-            expression.append(self._of(query.clusters))
-        if query.actor:
-            expression.append(self._marks.one_of("a", [query.actor]))
-        source = self._marks.source(expression)
+    def _events(self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str) -> list[Found]:
+        asked = self._asked(query)
+        if asked is None:
+            return []
+        source, attributes = asked
         parts = [
             *(Part(f"{source.at} {sign} ?", (position,)) for sign, position in beside),
             *self._spans.bounds(query, source.at),
@@ -74,6 +62,23 @@ class Audit:
         ]
         operations = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
         return self._found(source, parts, f"ORDER BY {source.at} {order} LIMIT {limit:d}", operations)
+
+    def _asked(self, query: Query) -> tuple[Source, list[Part]] | None:
+        """Return where the events are that fit, and what must hold of their operations; None: nowhere."""
+        expression = self._marks.asked(query)
+        attributes = _kind_and_outcome(query)
+        if attributes:
+            few = self._few([*attributes, *_clusters(query)])
+            if few is not None:
+                if not few:
+                    return None
+                expression.append(self._marks.one_of("o", [f"{item.cluster}.{item.number}" for item in few]))
+                attributes = []
+        if query.clusters:
+            expression.append(self._of(query.clusters))
+        if query.actor:
+            expression.append(self._marks.one_of("a", [query.actor]))
+        return self._marks.source(expression), attributes
 
     def _found(self, source: Source, parts: Sequence[Part], end: str, joined: str = "") -> list[Found]:
         every = [*source.where, *parts]
@@ -89,28 +94,17 @@ class Audit:
     # ── operations ───────────────────────────────────────────────────────────────────────────
 
     def operations(self, query: Query, *, limit: int, cursor: str = "") -> Page[tuple[str, OperationView]]:
-        """Return the newest operations that fit, with their clusters' ids.
+        """Return the newest operations of which an event fits, with their clusters' ids.
 
-        One fits if it is by that actor, of that kind, outcome and time, and if one of its events is of
-        that kind, about that resource and with those words. Raises `InvalidInput` for a bad cursor.
+        Raises `InvalidInput` for a bad cursor.
         """
         at = Cursor.parsed(cursor)
-        attributes = [
-            *_kind_and_outcome(query),
-            *([Part("o.actor = ?", (query.actor,))] if query.actor else []),
-            *_clusters(query),
-            *times(query, "o.started"),
-        ]
-        wanted = self._marks.asked(query)
-        before = [] if at.before is None else [Part("o.id < ?", (at.before,))]
-        if wanted and self._few(attributes) is None:
-            if query.clusters:
-                wanted.append(self._of(query.clusters))
-            ids, after = self._met(query, wanted, [*attributes, *before], limit, at.scan)
+        if query.of_events:
+            ids, after = self._met(query, limit, at)
             return Page(self._views(ids), after)
-        parts = [*attributes, *before, *self._spans.bounds(query, "o.id")]
-        if wanted:
-            parts.append(self._marks.exists(wanted))
+        parts = [*_kind_and_outcome(query), *_clusters(query)]
+        parts += [] if at.before is None else [Part("o.id < ?", (at.before,))]
+        parts += self._spans.bounds(query, "o.id")
         rows = self._run(
             f"SELECT o.id, o.stream, o.view FROM audit_operations o {where(parts)} "  # noqa: S608
             f"ORDER BY o.id DESC LIMIT {limit + 1:d}",
@@ -119,23 +113,26 @@ class Audit:
         items = [(stream, unpacked(bytes(view), {}, stream)) for _, stream, view in rows[:limit]]
         return Page(items, str(rows[limit - 1][0]) if len(rows) > limit else "")
 
-    def _met(
-        self, query: Query, wanted: list[str], attributes: list[Part], limit: int, scan: int | None
-    ) -> tuple[list[int], str]:
+    def _met(self, query: Query, limit: int, cursor: Cursor) -> tuple[list[int], str]:
         """Walk the events that fit, newest first, and return the operations that were met, and a cursor.
 
         An operation's events all come after its first, whose position is its id: once the walk has
         passed a position, every operation from there on is known.
         """
+        asked = self._asked(query)
+        if asked is None:
+            return [], ""
+        source, attributes = asked
+        fixed = [*source.where, *attributes, *self._spans.bounds(query, source.at), *times(query, "a.time")]
+        if cursor.before is not None:
+            fixed.append(Part("a.operation < ?", (cursor.before,)))
+        joined = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
         highest: dict[int, int] = {}
-        source = self._marks.source(wanted)
-        fixed = [*source.where, *attributes, *self._spans.bounds(query, source.at, until=False)]
-        at = scan
+        at = cursor.scan
         while True:
             parts = fixed if at is None else [*fixed, Part(f"{source.at} <= ?", (at,))]
             rows = self._run(
-                f"SELECT {source.at}, a.operation FROM {source.tables} "  # noqa: S608
-                f"JOIN audit_operations o ON o.id = a.operation {where(parts)} "
+                f"SELECT {source.at}, a.operation FROM {source.tables}{joined} {where(parts)} "  # noqa: S608
                 f"ORDER BY {source.at} DESC LIMIT {_AT_ONCE:d}",
                 arguments(parts),
             )
@@ -192,7 +189,9 @@ class Audit:
     def of_operation(self, cluster: str, number: int) -> list[Found]:
         """Return the events of one operation, oldest first."""
         numbers = self._numbers((cluster,))
-        source = self._marks.source([self._marks.one_of("o", [f"{item}.{number}" for item in numbers or [0]])])
+        source = self._marks.source(
+            [self._marks.one_of("o", [f"{item}.{number}" for item in numbers or [0]])]
+        )
         return self._found(source, (), f"ORDER BY {source.at}")
 
     def about(self, cluster: str, resource: str, *, upto: int | None = None) -> list[Found]:

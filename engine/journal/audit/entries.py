@@ -34,6 +34,10 @@ class Entry(NamedTuple):
     hash: bytes
 
 
+class IndexBehind(Exception):
+    """An event is to be indexed, and the one before it is not: an old version wrote meanwhile, say."""
+
+
 @dataclass
 class Written:
     """An operation in the index: `id` is the position of its first event. `new`: it was not there."""
@@ -58,7 +62,7 @@ class Known(Protocol):
     """What is in the store already, in the transaction that adds to it."""
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises LookupError where there is none."""
+        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
         ...
 
     def number(self, stream: str) -> int:
@@ -86,7 +90,7 @@ class Indexer:
     def index(self, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]) -> Batch:
         """Return what is to be written for events at the positions from `first` on.
 
-        Raises LookupError where an event does not follow the one before it.
+        Raises `IndexBehind` where an event does not follow the one before it.
         """
         batch = Batch()
         for position, (recorded, row) in enumerate(items, first):
@@ -105,7 +109,7 @@ class Indexer:
     def _link(self, stream: str, row: StoredRow) -> bytes:
         version, before = self._heads.get(stream) or self._head(stream, row.version - 1)
         if version != row.version - 1:
-            raise LookupError(f"event {row.version} does not follow event {version}")
+            raise IndexBehind(f"event {row.version - 1} of {stream}")
         hashed = chain.link(before, row.version, row.tag, row.state)
         self._heads[stream] = row.version, hashed
         return hashed

@@ -45,9 +45,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
                 advice=f"{', '.join(sorted(KINDS_OF_OPERATIONS))}; or an event's, such as FirewallDeclared",
             )
         if self.outcome and self.outcome not in OUTCOMES:
-            raise InvalidInput(
-                "--outcome", f"{self.outcome!r} is no outcome", advice=", ".join(OUTCOMES)
-            )
+            raise InvalidInput("--outcome", f"{self.outcome!r} is no outcome", advice=", ".join(OUTCOMES))
         self.words()
 
     @property
@@ -60,6 +58,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         """Return the kind, if it is an event's."""
         return self.kind if self.kind not in KINDS_OF_OPERATIONS else ""
 
+    @property
+    def of_events(self) -> bool:
+        """Whether single events must be looked at, to know which operations fit."""
+        timed = self.since is not None or self.until is not None
+        return bool(self.actor or self.event_kind or self.resource or self.text or timed)
+
     def words(self) -> list[tuple[str, bool]]:
         """Return the words that are asked for, and whether each is only a beginning.
 
@@ -71,7 +75,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             text = word(item.rstrip("*") if beginning else item)
             if beginning and len(text) < _SHORTEST_BEGINNING:
                 raise InvalidInput(
-                    "--grep", f"{item!r} is too short a beginning", advice="three letters and more, such as wor*"
+                    "--grep",
+                    f"{item!r} is too short a beginning",
+                    advice="three letters and more, such as wor*",
                 )
             if text:
                 found.append((text, beginning))

@@ -14,13 +14,12 @@ Run = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 class Dialect(NamedTuple):
     """How a store finds entries by terms: what to select from, by which position, and how it is written.
 
-    `own` is the term of the operation `o` of the stream `s`, in SQL; `event` the position of an event.
+    `event` is the position of an event.
     """
 
     by_terms: str
     position: str
     match: str
-    own: str
     event: str
     term: Callable[[str, bool], str]
     both: str
@@ -92,17 +91,8 @@ class Marks:
         if not expression:
             return Source("audit_entries a", "a.position", (Part("a.operation > 0"),))
         text = self._dialect.both.join(expression)
-        match = Part(self._dialect.match.format("?"), (text,))
+        match = Part(self._dialect.match, (text,))
         return Source(self._dialect.by_terms, self._dialect.position, (match,))
-
-    def exists(self, expression: Sequence[str]) -> Part:
-        """Say that an event of the operation `o` has all these terms."""
-        match = self._dialect.match.format(f"{self._dialect.own} || ?")
-        own = "(SELECT id FROM audit_streams WHERE stream = o.stream)"
-        return Part(
-            f"EXISTS (SELECT 1 FROM {self._dialect.by_terms} WHERE {match.replace('s.id', own)})",  # noqa: S608
-            ("".join(f"{self._dialect.both}{term}" for term in expression),),
-        )
 
 
 class Spans:
@@ -121,12 +111,12 @@ class Spans:
         rows = self._run("SELECT max(block) FROM audit_times WHERE low <= ?", (time,))
         return 0 if rows[0][0] is None else (int(rows[0][0]) + 1) * BLOCK - 1
 
-    def bounds(self, query: Query, at: str, *, until: bool = True) -> list[Part]:
-        """Say between which positions to look; `until`: also that what is later is not looked at."""
+    def bounds(self, query: Query, at: str) -> list[Part]:
+        """Say between which positions to look."""
         found = []
         if query.since is not None:
             found.append(Part(f"{at} >= ?", (self.first(query.since),)))
-        if query.until is not None and until:
+        if query.until is not None:
             found.append(Part(f"{at} <= ?", (self.last(query.until),)))
         if query.upto:
             found.append(Part(f"{at} <= ?", (query.upto,)))

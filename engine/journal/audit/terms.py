@@ -1,10 +1,11 @@
 """Terms: what an event is found by. One inverted index answers every filter, alone and together.
 
 A term is a word of the event, or a mark: ``(c:7`` its cluster, ``(o:7.42`` its operation, ``(a:ada`` who,
-``(k:StepFailed`` the kind, ``(f:fact`` the family, ``(r:server/workers-0`` and ``(r:server`` what it is
+``(k:StepFailed`` the kind, ``(f:intent`` that it says what is wanted, ``(r:server/workers-0`` and ``(r:server`` what it is
 about. Words never begin with a bracket (`subjects.words_of`), so the two do not meet.
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
@@ -12,11 +13,13 @@ from urllib.parse import quote
 from ...domain.events import Recorded, tag_of
 from ...domain.subjects import words
 
+INTENT: Final = "(f:intent"
 _SAFE: Final = "./_-"
 _CAPITALS: Final = {ord(letter): f"^{letter.lower()}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _LONGEST_MARK: Final = 200
 
 
+@lru_cache(maxsize=1 << 14)
 def mark(letter: str, value: str) -> str:
     """Return the mark of an exact value: whatever is in it, one term in ASCII without capitals.
 
@@ -39,11 +42,11 @@ def terms(recorded: Recorded, cluster: int, resource: str) -> list[str]:
             mark("o", f"{cluster}.{recorded.operation}"),
             mark("a", recorded.actor),
             mark("k", tag_of(event)),
-            mark("f", event.FAMILY),
         )
     )
+    if event.FAMILY == "intent":
+        found.add(INTENT)
     if resource:
         found.add(mark("r", resource))
         found.add(mark("r", resource.partition("/")[0]))
     return sorted(found)
-
