@@ -18,7 +18,7 @@ from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import DatabaseError, IntegrityError, OperationalError, StoredEvent
 
 from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
-from ..domain.state import ClusterState, fold
+from ..domain.state import ClusterState, apply_event
 from ..errors import (
     AlreadyExists,
     AnotherHistory,
@@ -29,6 +29,7 @@ from ..errors import (
     NotFound,
     StoreUnusable,
 )
+from . import checkpoints
 from .audit import sqlite as audit_index
 from .audit.asking import Audit
 from .audit.entries import IndexBehind
@@ -38,6 +39,7 @@ from .sqlite import Recorder, open_sqlite
 from .whole import WholeLog
 
 _NAMES = "name:"
+_LAST = (1 << 63) - 1
 _ROWS_AT_ONCE = 512
 """So many that asking again costs nothing beside them, so few that a log of any length fits."""
 
@@ -151,12 +153,29 @@ class Journal:
         """Return a cluster's events, oldest first."""
         return list(self.stream(cluster_id, after=after))
 
-    def state(self, cluster_id: str) -> ClusterState:
-        """Return the fold of a cluster's log. Raises `NotAStore` where the log is damaged."""
+    def state(self, cluster_id: str, *, until: int | None = None) -> ClusterState:
+        """Return the fold of a cluster's log, up to and with position `until`.
+
+        A long log is folded from the last checkpoint on. Raises `NotAStore` where the log is damaged.
+        """
+        shelf = self._recorder
+        state = None
+        if shelf is not None:
+            with self._telling(0):
+                state = checkpoints.load(shelf, cluster_id, _LAST if until is None else until)
+        state = state or ClusterState()
+        made: list[checkpoints.Checkpoint] = []
         try:
-            return fold(self.stream(cluster_id))
+            for recorded in self.stream(cluster_id, after=state.position, until=until):
+                apply_event(state, recorded)
+                if shelf is not None and recorded.version % checkpoints.EVERY == 0:
+                    item = checkpoints.make(shelf, cluster_id, state)
+                    made += [] if item is None else [item]
         except ValueError as error:
             raise NotAStore(self.url, f"the log of {cluster_id} is damaged: {error}") from error
+        if shelf is not None and made:
+            shelf.save_checkpoints(made)
+        return state
 
     def _chunks(self, stream: str, after: int, until: int | None) -> Iterator[list[tuple[int, str, bytes]]]:
         """Yield a stream's rows, `_ROWS_AT_ONCE` at a time: a log only grows, so the parts fit together."""

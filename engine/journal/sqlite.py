@@ -25,6 +25,8 @@ from eventsourcing.sqlite import (
 from ..domain.events import Recorded
 from ..errors import NotAStore, StoreUnusable
 from .audit import sqlite as audit
+from .checkpoints import TABLE as CHECKPOINTS
+from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
 
 APPLICATION_ID = 0x6B736E70
@@ -37,7 +39,7 @@ _SMALLEST_DATABASE = 512
 """Bytes: one page of the smallest size. SQLite takes a file of one byte for an empty database."""
 
 
-_EVENTS = (
+_TABLES = (
     # the column must be called rowid: the library reads it by name
     "CREATE TABLE IF NOT EXISTS stored_events ("
     "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
@@ -51,6 +53,7 @@ _EVENTS = (
         f"BEGIN SELECT RAISE(ABORT, 'events are never {done}d'); END"
         for done, action in (("change", "UPDATE"), ("delete", "DELETE"))
     ),
+    CHECKPOINTS,
 )
 
 
@@ -91,7 +94,7 @@ class Recorder(SQLiteApplicationRecorder):
             (version,) = cursor.fetchone()
             if version == SCHEMA_VERSION:
                 return
-            for statement in _EVENTS:
+            for statement in _TABLES:
                 cursor.execute(statement)
             self.build_index(cursor.sqlite_cursor)
             cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -112,6 +115,32 @@ class Recorder(SQLiteApplicationRecorder):
     def index_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; nothing is written."""
         return audit.differences(self.datastore.pool.db_name.replace("mode=rw", "mode=ro"), self.codec)
+
+    def checkpoint(self, stream: str, until: int) -> Checkpoint | None:
+        """Return the newest checkpoint of a stream at or before a position."""
+        rows = self.run(
+            "SELECT stream, version, fold, hash, digest, state FROM checkpoints "
+            "WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1",
+            (stream, until),
+        )
+        return Checkpoint(*rows[0]) if rows else None
+
+    def save_checkpoints(self, items: Sequence[Checkpoint]) -> None:
+        """Keep checkpoints, instead of those at the same positions."""
+        try:
+            with self.datastore.transaction(commit=True) as cursor:
+                cursor.executemany("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)", items)
+        except (sqlite3.OperationalError, OperationalError):
+            return  # somebody writes, or nobody may: it is a cache, and the next one tries again
+
+    def chain_hash(self, stream: str, version: int) -> bytes | None:
+        """Return the chain's hash at a position of a stream."""
+        rows = self.run(
+            "SELECT a.hash FROM stored_events e JOIN audit_entries a ON a.position = e.rowid "
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (stream, version),
+        )
+        return bytes(rows[0][0]) if rows else None
 
     def select_rows(
         self, stream: str, *, after: int | None, until: int | None, limit: int
