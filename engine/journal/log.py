@@ -108,10 +108,13 @@ class Journal:
         """Return a cluster's events, oldest first."""
         return list(self.stream(cluster_id, after=after))
 
-    def state(self, cluster_id: str) -> ClusterState:
-        """Return the fold of a cluster's log. Raises `NotAStore` where the log is damaged."""
+    def state(self, cluster_id: str, *, until: int | None = None) -> ClusterState:
+        """Return the fold of a cluster's log, or of what stands up to and with position `until`.
+
+        Raises `NotAStore` where the log is damaged.
+        """
         try:
-            return fold(self.stream(cluster_id))
+            return fold(self.stream(cluster_id, until=until))
         except ValueError as error:
             raise NotAStore(self.url, f"the log of {cluster_id} is damaged: {error}") from error
 
