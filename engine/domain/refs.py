@@ -16,9 +16,9 @@ from ..errors import InvalidInput
 from .wall_times import ago_in, time_in
 
 FORMS: Final = (
-    "@ now, @- and @-3 operations back, #42 an operation, e17 an event, snap:ab12 or snap:latest, live; "
-    "2h, 3d, 1h30m (s m h d w mo y), yesterday, '2 days ago'; "
-    "2026-08-01, 2026-08-01T14:30, ...Z, ...+02:00, ...[Europe/Berlin]"
+    "@ now, @- or @-3 operations back, #42 an operation, e17 an event, snap:ab12, snap:latest, live\n"
+    "2h, 1h30m, 3d, 2w, 6mo, 1y, yesterday, '2 days ago'\n"
+    "2026-08-01, 2026-08-01T14:30, 2026-08-01T14:30Z, ...+02:00, 2026-08-01T09:30[Europe/Berlin]"
 )
 QUALIFIED_FORMS: Final = "CLUSTER, CLUSTER#42, CLUSTER@-3, CLUSTER@2h, CLUSTER@2026-08-01, CLUSTER@live"
 

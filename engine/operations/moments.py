@@ -11,7 +11,7 @@ from ..domain.model import ClusterSpec
 from ..domain.refs import Back, ByEvent, ByOperation, BySnapshot, ByTime, LoggedRef, Now, Qualified
 from ..domain.state import ClusterState
 from ..domain.times import timestamp
-from ..errors import InvalidInput, NotFound, Refused
+from ..errors import InvalidInput, NotFound
 from ..journal.log import Journal
 from .looking import Marks, Place, marks_of
 
@@ -73,10 +73,10 @@ def state_at(journal: Journal, cluster_id: str, moment: Moment) -> ClusterState:
 
 
 def spec_at(journal: Journal, cluster_id: str, moment: Moment) -> ClusterSpec:
-    """Return what was declared at a moment. Raises `Refused` where that was nothing yet."""
+    """Return what was declared at a moment. Raises `NotFound` where that was nothing yet."""
     state = state_at(journal, cluster_id, moment)
     if not state.declared:
-        raise Refused(f"no cluster was declared yet at event {moment.position}")
+        raise NotFound("cluster", f"{cluster_id[:8]}@e{moment.position}", advice="nothing was declared yet")
     return state.spec()
 
 

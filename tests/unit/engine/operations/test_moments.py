@@ -7,7 +7,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.refs import Back, ByEvent, ByOperation, BySnapshot, ByTime, LoggedRef, Now
-from kubisnap.engine.errors import InvalidInput, NotFound, Refused
+from kubisnap.engine.errors import InvalidInput, NotFound
 from kubisnap.engine.journal.log import Envelope, Journal, open_journal
 from kubisnap.engine.operations.looking import Told
 from kubisnap.engine.operations.moments import Moment, cluster_of, find_moment, moment_of, spec_at, state_at
@@ -182,7 +182,7 @@ def test_before_anything_was_declared_there_is_no_specification(world: World) ->
     cluster_id = world.state().cluster_id
     first = moment_of(world.journal, cluster_id, ByEvent(1), "web")
 
-    with pytest.raises(Refused, match="no cluster was declared yet at event 1"):
+    with pytest.raises(NotFound, match="@e1"):
         spec_at(world.journal, cluster_id, first)
 
 
