@@ -143,6 +143,24 @@ Archives = Annotated[
         show_default="the data folder's",
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="REF",
+        help="As it was then: 2h, yesterday, 2026-08-01T14:30, #42, @-1, e17, snap:ab12.",
+        show_default="now",
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="REF",
+        help="As it was then: 2h, yesterday, 2026-08-01T14:30, #42, @-1, e17, snap:ab12.",
+        show_default="the newest",
+    ),
+]
 Message = Annotated[
     str, typer.Option("--message", "-m", metavar="TEXT", help="Why; kept in the log.", show_default=False)
 ]

@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import time
+from datetime import tzinfo
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from ..engine.journal.log import Journal, open_journal
 from ..engine.operations.changing import refuse_if_held
 from ..engine.operations.context import Context, Pace
 from ..engine.ports import Cloud
+from .local_time import LocalZone
 from .render.progress import progress_for
 from .session import Session
 
@@ -49,6 +51,11 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def local_zone() -> tzinfo:
+    """Return the zone in which a time without one is meant."""
+    return LocalZone()
 
 
 def data_folder() -> Path:

@@ -283,7 +283,7 @@ def approach(cloud: Cloud, state: ClusterState, context: Context) -> tuple[Regul
     """
     refuse_if_held(state, context)
     kept = regulated(cloud, context)
-    account = _checked_account(kept, state, context)
+    account = checked_account(kept, state, context)
     return kept, account, reading(kept.catalogue, context)
 
 
@@ -327,7 +327,7 @@ def close_interrupted(journal: Journal, state: ClusterState, context: Context) -
     _evolve(state, recorded)
 
 
-def _checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
+def checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
     """Return the account that the credentials open; raise `WrongAccount` if the cluster is not there."""
     account = reading(cloud.account, context)
     if state.bindings and state.account and state.account != account.id:

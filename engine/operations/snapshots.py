@@ -150,6 +150,11 @@ def unpack(name: str, digest: str, rows: Iterable[StoredRow]) -> ArchivedCluster
 
 
 def unpack_events(name: str, digest: str, events: Iterable[ev.Recorded]) -> ArchivedCluster:
+    """Fold an archive's log and return the cluster in it. Raises what `archived_state` raises."""
+    return of_state(archived_state(name, events), digest)
+
+
+def archived_state(name: str, events: Iterable[ev.Recorded]) -> ClusterState:
     """Fold an archive's log. The archive `name` was verified; what it says is still checked.
 
     Raises `CorruptArchive` where the events do not make sense, `Refused` where the log declares no
@@ -165,13 +170,17 @@ def unpack_events(name: str, digest: str, events: Iterable[ev.Recorded]) -> Arch
         raise Refused(f"{name} holds no cluster")
     if not _CLUSTER_ID.fullmatch(state.cluster_id):
         raise CorruptArchive(name, "its cluster's id is not one")
-    spec = state.spec()
     try:
-        validate(spec)
+        validate(state.spec())
     except InvalidInput as error:
         raise CorruptArchive(name, f"its cluster is not valid: {error}") from error
+    return state
+
+
+def of_state(state: ClusterState, digest: str = "") -> ArchivedCluster:
+    """Return what a new cluster like this one is made from; without a `digest`, from the log itself."""
     return ArchivedCluster(
-        spec=spec,
+        spec=state.spec(),
         retired=state.retired,
         origin=ev.Origin(
             archive=digest,

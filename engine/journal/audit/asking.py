@@ -202,6 +202,10 @@ class Audit:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
 
+    def snapshots(self, cluster: str) -> list[Found]:
+        """Return a cluster's events that tell of a capture, oldest first."""
+        return self._of_cluster(cluster, self._marks.one_of("k", ["SnapshotCaptured"]), None)
+
     def _of_cluster(self, cluster: str, term: str, upto: int | None) -> list[Found]:
         source = self._marks.source([self._of((cluster,)), term])
         limit = [] if upto is None else [Part("e.originator_version <= ?", (upto,))]
@@ -222,6 +226,39 @@ class Audit:
         )
         return int(rows[0][0]) if rows else 0
 
+    def last_version(self, cluster: str) -> int:
+        """Return the position of a cluster's newest event in its log; 0: there is none."""
+        rows = self._run(
+            "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?",
+            (cluster,),
+        )
+        return int(rows[0][0])
+
+    def place(self, cluster: str, version: int) -> tuple[int, int] | None:
+        """Return the time of an event, and the newest operation that had begun then; None: no such event."""
+        rows = self._run(
+            "SELECT a.position, a.time FROM stored_events e "  # noqa: S608
+            f"JOIN audit_entries a ON a.position = {self._event} "
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (cluster, version),
+        )
+        if not rows:
+            return None
+        position, time = rows[0]
+        begun = self._run(
+            "SELECT number FROM audit_operations WHERE stream = ? AND id <= ? AND kind <> '' "
+            "ORDER BY id DESC LIMIT 1",
+            (cluster, position),
+        )
+        return int(time), int(begun[0][0]) if begun else 0
+
+    def numbers(self, cluster: str) -> list[int]:
+        """Return the numbers of a cluster's operations, in the order of their beginning."""
+        rows = self._run(
+            "SELECT number FROM audit_operations WHERE stream = ? AND kind <> '' ORDER BY id", (cluster,)
+        )
+        return [int(row[0]) for row in rows]
+
     def version_at(self, cluster: str, time: int) -> int:
         """Return the position in a cluster's log of its last event that is not later than `time`; 0: none."""
         last = self._version_upto(cluster, self._spans.last(time))
@@ -241,11 +278,7 @@ class Audit:
 
     def _version_upto(self, cluster: str, position: int) -> int:
         """Return the last version of a cluster at or before a position in the store: both only grow."""
-        rows = self._run(
-            "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?",
-            (cluster,),
-        )
-        low, high = 0, int(rows[0][0])
+        low, high = 0, self.last_version(cluster)
         while low < high:
             middle = (low + high + 1) // 2
             if self.store_position(cluster, middle) <= position:
