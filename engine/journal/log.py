@@ -5,16 +5,14 @@ so that two people who create the same name at once meet in the database and one
 Appending states the position that the writer has seen: optimistic concurrency.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from eventsourcing.domain import EventSourcingError
-from eventsourcing.persistence import DatabaseError, IntegrityError, OperationalError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 
 from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
 from ..domain.state import ClusterState, fold
@@ -29,7 +27,8 @@ from ..errors import (
     StoreUnusable,
 )
 from .codec import Codec, StoredRow
-from .sqlite import Recorder, open_sqlite
+from .recorders import KeptRow, NewRow, Recorder
+from .sqlite import open_sqlite
 from .whole import WholeLog
 
 _NAMES = "name:"
@@ -79,7 +78,12 @@ class Journal:
     def close(self) -> None:
         """Close the store's connections."""
         if self._recorder is not None:
-            self._recorder.datastore.close()
+            self._recorder.close()
+
+    @property
+    def made(self) -> bool:
+        """Whether the store was there, or was made, when it was opened."""
+        return self._recorder is not None
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -114,6 +118,16 @@ class Journal:
             return fold(self.stream(cluster_id))
         except ValueError as error:
             raise NotAStore(self.url, f"the log of {cluster_id} is damaged: {error}") from error
+
+    def each_of_all(self, *, after: int = 0) -> Iterator[list[KeptRow]]:
+        """Yield the rows of all streams in the order in which they were committed, a part at a time."""
+        while self._recorder is not None:
+            with self._telling(0):
+                rows = self._recorder.select_all(after=after, limit=_ROWS_AT_ONCE)
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].position
 
     def _chunks(self, stream: str, after: int, until: int | None) -> Iterator[list[tuple[int, str, bytes]]]:
         """Yield a stream's rows, `_ROWS_AT_ONCE` at a time: a log only grows, so the parts fit together."""
@@ -182,6 +196,10 @@ class Journal:
         if not isinstance(event, NameClaimed | NameReleased):
             raise NotAStore(self.url, f"{item.topic} in the log of a name")
         return Claim(event.name, event.cluster_id, isinstance(event, NameReleased))
+
+    def keep(self, rows: Sequence[NewRow]) -> None:
+        """Keep rows from another store as they are, all or none. Raises `LogMoved` where one is there."""
+        self._insert_rows(min((version for _, version, *_ in rows), default=1) - 1, rows)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
@@ -295,29 +313,19 @@ class Journal:
     def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
         self._insert_rows(expected, self._encoded(recorded))
 
-    def _encoded(self, recorded: Sequence[Recorded]) -> list[tuple[str, int, str, bytes]]:
+    def _encoded(self, recorded: Sequence[Recorded]) -> list[NewRow]:
         encode = self._codec.encode
         return [(item.stream, *encode(item)) for item in recorded]
 
-    def _insert_rows(self, expected: int, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+    def _insert_rows(self, expected: int, rows: Sequence[NewRow]) -> None:
         if self._recorder is None:
             raise StoreUnusable(self.url, "it was opened for reading and does not exist")
         with self._lock, self._telling(expected):
             self._recorder.insert_rows(rows)
 
-    @contextmanager
-    def _telling(self, expected: int) -> Iterator[None]:
-        """Turn the library's errors into ours, and those of SQLite that it lets through."""
-        try:
-            yield
-        except IntegrityError as error:
-            raise LogMoved(expected) from error
-        except (OperationalError, sqlite3.OperationalError) as error:
-            raise StoreUnusable(self.url, str(error)) from error
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise NotAStore(self.url, str(error)) from error
-        except (EventSourcingError, sqlite3.Error) as error:
-            raise StoreUnusable(self.url, str(error) or type(error).__name__) from error
+    def _telling(self, expected: int) -> AbstractContextManager[None]:
+        """Raise our errors instead of the database's."""
+        return nullcontext() if self._recorder is None else self._recorder.telling(self.url, expected)
 
 
 def sqlite_path(url: str) -> Path:

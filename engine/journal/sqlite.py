@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from eventsourcing.persistence import DatabaseError, OperationalError, PersistenceError, StoredEvent
+from eventsourcing.domain import EventSourcingError
+from eventsourcing.persistence import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    PersistenceError,
+    StoredEvent,
+)
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -21,7 +28,8 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from ..errors import NotAStore, StoreUnusable
+from ..errors import LogMoved, NotAStore, StoreUnusable
+from .recorders import KeptRow, NewRow
 
 APPLICATION_ID = 0x6B736E70
 """``ksnp``, in the file's header (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -91,7 +99,7 @@ class Recorder(SQLiteApplicationRecorder):
             rows: list[tuple[int, str, bytes]] = cursor.fetchall()
         return rows
 
-    def insert_rows(self, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+    def insert_rows(self, rows: Sequence[NewRow]) -> None:
         """Insert stream, version, topic and state of each, all or none.
 
         As the library's `insert_events`, in its transaction, but not event by event.
@@ -118,6 +126,30 @@ class Recorder(SQLiteApplicationRecorder):
                 for row in cursor.fetchall()
             ]
 
+    def select_all(self, *, after: int, limit: int) -> list[KeptRow]:
+        """Return rows of all streams by position."""
+        statement = (
+            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
+            "WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        )
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(statement, (after, limit))
+            return [KeptRow._make(row) for row in cursor.fetchall()]
+
+    @contextmanager
+    def telling(self, url: str, expected: int) -> Iterator[None]:
+        """Turn what the library says into our errors, and what it lets through of SQLite."""
+        with _telling(url):
+            try:
+                yield
+            except IntegrityError as error:
+                raise LogMoved(expected) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.datastore.close()
+
 
 @contextmanager
 def _telling(url: str) -> Iterator[None]:
@@ -128,8 +160,8 @@ def _telling(url: str) -> Iterator[None]:
         raise StoreUnusable(url, str(error)) from error
     except (sqlite3.DatabaseError, DatabaseError) as error:
         raise NotAStore(url, str(error)) from error
-    except (sqlite3.Error, PersistenceError) as error:
-        raise StoreUnusable(url, str(error)) from error
+    except (sqlite3.Error, EventSourcingError) as error:
+        raise StoreUnusable(url, str(error) or type(error).__name__) from error
     except OSError as error:
         raise StoreUnusable(url, error.strerror or str(error)) from error
 

@@ -1,0 +1,56 @@
+"""What a journal needs of the database under it: `sqlite` keeps a file, `postgres` a team's server.
+
+A recorder keeps rows and knows nothing of events; a journal knows events and no database.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from eventsourcing.persistence import StoredEvent
+
+NewRow = tuple[str, int, str, bytes]
+"""Stream, version in it, tag, bytes: what is to be kept."""
+
+
+class KeptRow(NamedTuple):
+    """A row of the whole store. `position` is the store's own: it grows in the order of commits."""
+
+    position: int
+    stream: str
+    version: int
+    tag: str
+    state: bytes
+
+
+class Recorder(Protocol):
+    """Rows of many streams, only ever added to. Safe to use from several threads."""
+
+    def insert_rows(self, rows: Sequence[NewRow]) -> None:
+        """Keep rows, all or none, durable on return. A version of a stream exists once."""
+
+    def select_rows(
+        self, stream: str, *, after: int | None, until: int | None, limit: int
+    ) -> list[tuple[int, str, bytes]]:
+        """Return a part of a stream in order: version, tag, bytes."""
+
+    def select_events(
+        self, originator_id: str, *, desc: bool = False, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        """Return a stream's rows by version, or the newest first."""
+
+    def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
+        """Return the newest row of every stream whose id starts with `prefix`, by stream id."""
+
+    def select_all(self, *, after: int, limit: int) -> list[KeptRow]:
+        """Return rows of all streams in the order of their positions, those after `after`."""
+
+    def telling(self, url: str, expected: int) -> AbstractContextManager[None]:
+        """Raise our errors instead of the driver's.
+
+        `LogMoved(expected)` where a version exists already, `StoreUnusable` where the store cannot be
+        had just now or not by this user, `NotAStore` where it is damaged or something else.
+        """
+
+    def close(self) -> None:
+        """Close all connections. What is asked afterwards raises `StoreUnusable`."""
