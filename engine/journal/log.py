@@ -19,13 +19,14 @@ from ..domain.state import ClusterState, fold
 from ..errors import (
     AlreadyExists,
     AnotherHistory,
-    InvalidInput,
     LogMoved,
+    MissingDriver,
     NameHeld,
     NotAStore,
     NotFound,
     StoreUnusable,
 )
+from .addresses import is_postgres, no_store, shown
 from .codec import Codec, StoredRow
 from .recorders import KeptRow, NewRow, Recorder
 from .sqlite import open_sqlite
@@ -336,14 +337,20 @@ def sqlite_path(url: str) -> Path:
     """
     scheme, found, path = url.partition(":///")
     if scheme != "sqlite" or not found or not path or "\0" in path:
-        raise InvalidInput("--store", f"{url!r} is not a store", advice="for example sqlite:///PATH")
+        raise no_store(url)
     return Path(path)
 
 
 def open_journal(url: str, *, create: bool = False) -> Journal:
-    """Open the store at `url` (``sqlite:///PATH``).
+    """Open the store at `url` (``sqlite:///PATH``, ``postgresql://USER@HOST/DATABASE``).
 
     A store that does not exist is made where `create` says so; otherwise the journal is empty and
-    refuses to append. Raises `InvalidInput`, `NotAStore`, `StoreUnusable`.
+    refuses to append. Raises `InvalidInput`, `NotAStore`, `StoreUnusable`, `MissingDriver`.
     """
-    return Journal(url, open_sqlite(sqlite_path(url), create=create))
+    if not is_postgres(url):
+        return Journal(url, open_sqlite(sqlite_path(url), create=create))
+    try:
+        from .postgres import open_postgres
+    except ImportError as error:  # psycopg, or the libpq that it looks for
+        raise MissingDriver(shown(url), str(error).partition("\n")[0]) from error
+    return Journal(shown(url), open_postgres(url, create=create))
