@@ -22,6 +22,8 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── StoreError              the event store
     │   ├── NotAStore
     │   ├── StoreUnusable
+    │   │   ├── StoreDenied     the user of a team store may not do this
+    │   │   └── MissingDriver   PostgreSQL, without the package that speaks to it
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
     │   ├── UnknownEvent        written by a newer kubisnap
@@ -85,11 +87,13 @@ from .keeping import (
     CorruptArchive,
     LogMoved,
     MalformedEvent,
+    MissingDriver,
     MissingParent,
     NotAStore,
     NotEncrypted,
     NotSigned,
     PassphraseNotTried,
+    StoreDenied,
     StoreError,
     StoreUnusable,
     UnknownEvent,
@@ -123,6 +127,7 @@ __all__ = [
     "Locked",
     "LogMoved",
     "MalformedEvent",
+    "MissingDriver",
     "MissingParent",
     "NameHeld",
     "NotAStore",
@@ -142,6 +147,7 @@ __all__ = [
     "RollbackIncomplete",
     "Salvaged",
     "StalePlan",
+    "StoreDenied",
     "StoreError",
     "StoreUnusable",
     "TimedOut",
