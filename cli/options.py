@@ -21,6 +21,8 @@ class OutputFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 class ProgressFormat(StrEnum):
@@ -243,6 +245,12 @@ def session_from(before: dict[str, Any], after: dict[str, Any]) -> Session:
     )
 
 
+def in_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """Mark a command whose results are rows: it writes jsonl and csv, too."""
+    command.in_rows = True  # type: ignore[attr-defined]  # read by `with_session`
+    return command
+
+
 def with_session(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, whose first parameter is a `Session`, the global options instead of it."""
     signature = inspect.signature(command, eval_str=True)
@@ -255,8 +263,13 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(*, ctx: typer.Context, **values: Any) -> None:
         after = {name: values.pop(name) for name in GLOBALS}
+        session = session_from(ctx.obj or {}, after)
+        if session.output in {"jsonl", "csv"} and not getattr(command, "in_rows", False):
+            raise typer.BadParameter(
+                f"{session.output} is what kubisnap log can write", param_hint="--output"
+            )
         try:
-            command(session_from(ctx.obj or {}, after), **values)
+            command(session, **values)
         except KeyboardInterrupt as error:
             raise Stopped from error
         except BrokenPipeError as error:

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from ...engine.domain.history import drift_text
 from ...engine.domain.resources import Key, Kind
 from ...engine.domain.state import Binding, ClusterState, Unfinished
 from ...engine.errors import Locked
-from ...engine.domain.history import drift_text
 from .drift import told_document
 from .style import moment, printable, table
 

@@ -119,7 +119,7 @@ class Journal:
 
     def verify(self, stream: str) -> ChainReport:
         """Verify a stream's hash chain. One part of the log is in memory at a time."""
-        return verify_chain(self.audit.run, self.audit.event, stream)
+        return verify_chain(self.audit.run, self.audit.position_column, stream)
 
     def audit_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; changes nothing.
@@ -233,6 +233,11 @@ class Journal:
         ids = list(dict.fromkeys(self._claim(item).cluster_id for item in found))
         return {item: name if item == ids[-1] else f"{name}@{item[:8]}" for item in ids}
 
+    def called(self, cluster_id: str) -> str:
+        """Return what to call a cluster: its name, or ``name@`` and eight digits if another has it now."""
+        name = self.audit.declared_name(cluster_id)
+        return self.holders(name).get(cluster_id, cluster_id[:8]) if name else cluster_id[:8]
+
     def cluster_id(self, name: str, *, gone: bool = False) -> str:
         """Return the id of the cluster of that name; with `gone`, also of one that was deleted.
 
@@ -262,7 +267,7 @@ class Journal:
 
     def keep(self, rows: Sequence[NewRow]) -> None:
         """Keep rows from another store as they are, all or none. Raises `LogMoved` where one is there."""
-        self._insert_rows(min((version for _, version, *_ in rows), default=1) - 1, rows)
+        self._insert_rows(min((version for _, version, *_ in rows), default=1) - 1, rows, None)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ page begins; what is appended meanwhile is newer than any cursor and moves nothi
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from ...domain.events import ClusterDeclared
 from ...domain.history import OperationView
 from ..codec import Codec
 from .entries import unpacked
@@ -31,7 +32,7 @@ class Audit:
 
     def __init__(self, run: Run, dialect: Dialect, codec: Codec) -> None:
         self.run = self._run = run
-        self.event = self._event = dialect.event
+        self.position_column = self._event = dialect.event
         self._codec = codec
         self._marks = Marks(dialect)
         self._spans = Spans(run)
@@ -39,7 +40,10 @@ class Audit:
     # ── events ───────────────────────────────────────────────────────────────────────────────
 
     def events(self, query: Query, *, limit: int, cursor: str = "") -> Page[Found]:
-        """Return the newest events that fit, or those after the cursor. Raises `InvalidInput` for a bad one."""
+        """Return the newest events that fit, or those after the cursor.
+
+        Raises `InvalidInput` for a cursor that is none.
+        """
         before = Cursor.parsed(cursor).before
         part = [] if before is None else [("<", before)]
         found = self._events(query, limit + 1, part, "DESC")
@@ -186,6 +190,13 @@ class Audit:
         )
         return unpacked(bytes(rows[0][0]), {}, cluster) if rows else None
 
+    def event(self, cluster: str, version: int) -> Found | None:
+        """Return one event of a cluster."""
+        source = Source("audit_entries a", "a.position", ())
+        at = Part("e.originator_id = ? AND e.originator_version = ?", (cluster, version))
+        found = self._found(source, [at], "")
+        return found[0] if found else None
+
     def of_operation(self, cluster: str, number: int) -> list[Found]:
         """Return the events of one operation, oldest first."""
         numbers = self._numbers((cluster,))
@@ -201,6 +212,13 @@ class Audit:
     def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
+
+    def declared_name(self, cluster: str) -> str:
+        """Return the name that a cluster was declared with; empty: it was not."""
+        source = self._marks.source([self._of((cluster,)), self._marks.one_of("k", ["ClusterDeclared"])])
+        found = self._found(source, (), f"ORDER BY {source.at} LIMIT 1")
+        event = found[0].recorded.event if found else None
+        return event.name if isinstance(event, ClusterDeclared) else ""
 
     def snapshots(self, cluster: str) -> list[Found]:
         """Return a cluster's events that tell of a capture, oldest first."""
