@@ -19,7 +19,6 @@ from ..engine.domain.events import Holder
 from ..engine.domain.state import ClusterState
 from ..engine.errors import InvalidInput, Locked, NotFound, Refused
 from ..engine.journal.log import Journal, open_journal
-from ..engine.operations.changing import refuse_if_held
 from ..engine.operations.context import Context, Pace
 from ..engine.ports import Cloud
 from .local_time import LocalZone
@@ -159,6 +158,8 @@ def load_state(journal: Journal, name: str) -> ClusterState:
 
 def hold_on(state: ClusterState, context: Context) -> Locked | None:
     """Return what holds a cluster right now, or None."""
+    from ..engine.operations.changing import refuse_if_held
+
     try:
         refuse_if_held(state, context)
     except Locked as held:

@@ -50,13 +50,15 @@ _SMALLEST_DATABASE = 512
 
 _TABLES = (
     # the column must be called rowid: the library reads it by name
-    "CREATE TABLE IF NOT EXISTS stored_events ("
-    "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "originator_id TEXT NOT NULL, "
-    "originator_version INTEGER NOT NULL, "
-    "topic TEXT NOT NULL, "
-    "state BLOB NOT NULL, "
-    "UNIQUE (originator_id, originator_version))",
+    (
+        "CREATE TABLE IF NOT EXISTS stored_events ("
+        "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "originator_id TEXT NOT NULL, "
+        "originator_version INTEGER NOT NULL, "
+        "topic TEXT NOT NULL, "
+        "state BLOB NOT NULL, "
+        "UNIQUE (originator_id, originator_version))"
+    ),
     *(
         f"CREATE TRIGGER IF NOT EXISTS events_are_never_{done}d BEFORE {action} ON stored_events "
         f"BEGIN SELECT RAISE(ABORT, 'events are never {done}d'); END"
