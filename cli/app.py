@@ -20,6 +20,7 @@ from ..engine.errors import KubisnapError
 from . import helping, options
 from .commands import (
     apply,
+    blame,
     capture,
     cat,
     completion,
@@ -42,6 +43,7 @@ from .commands import (
     snapshots,
     verify,
 )
+from .commands.audit import rebuild as audit_rebuild
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
 from .exits import CODES, Failure, failure_of
@@ -54,7 +56,7 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("get", get.get),
         ("scale", scale.scale),
     ),
-    "History": (("log", log.log), ("show", show.show)),
+    "History": (("log", log.log), ("show", show.show), ("blame", blame.blame)),
     "Protect": (
         ("capture", capture.capture),
         ("restore", restore.restore),
@@ -70,6 +72,7 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     ),
     "Operate": (("delete", delete.delete),),
     "House-keeping": (
+        ("audit rebuild", audit_rebuild.rebuild),
         ("keys generate", keys_generate.generate),
         ("keys list", keys_list.list_keys),
         ("doctor", doctor.doctor),
@@ -78,7 +81,10 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     ),
 }
 
-_NOUNS = {"keys": "Manage the keys that archives are signed and encrypted with."}
+_NOUNS = {
+    "audit": "Manage the index of the audit log.",
+    "keys": "Manage the keys that archives are signed and encrypted with.",
+}
 """Commands of two words, by the first."""
 
 

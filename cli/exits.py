@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.errors import (
+    BrokenChain,
     Fact,
     KubisnapError,
     OperationFailed,
@@ -101,6 +102,8 @@ def _details(error: KubisnapError) -> list[str]:
             return _left(error.rolled_back, error.left)
         case PerhapsTwice():
             return [f"  {item}" for item in error.left]
+        case BrokenChain():
+            return [f"  {finding}" for finding in error.findings]
         case StalePlan():
             return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]
         case _:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ...engine.domain.blaming import Blamed
 from ...engine.domain.events import Event, Recorded, tag_of
 from ...engine.domain.history import OperationView, narrate
 from ...engine.journal.audit.queries import Found
@@ -124,6 +125,55 @@ def event_text(name: str, found: Found, now: int, *, color: bool) -> str:
 
 def _shown(text: str) -> str:
     return "\n".join(printable(line) for line in text.splitlines())
+
+
+def blame_text(values: list[Blamed], now: int, *, utc: bool, color: bool) -> str:
+    """Return a line for each value: field, value, operation, when, who, why."""
+    rows = [
+        [
+            f"{'- ' if item.gone else '  '}{printable(item.field)}",
+            printable(_value(item)),
+            f"#{item.recorded.operation}",
+            moment(item.recorded.time, now, utc=utc),
+            printable(item.recorded.actor),
+            f"“{printable(item.recorded.reason)}”" if item.recorded.reason else "",
+        ]
+        for item in values
+    ]
+    if not any(item.gone for item in values):
+        rows = [[row[0].removeprefix("  "), *row[1:]] for row in rows]
+    lines = table(rows).splitlines()
+    return "\n".join(
+        paint(line, "dim", on=color and item.gone) for item, line in zip(values, lines, strict=True)
+    )
+
+
+def _value(item: Blamed) -> str:
+    if item.gone:
+        return "is gone"
+    if "[" in item.field and not isinstance(item.value, str | int | float):
+        return "is there"
+    return (
+        item.value
+        if isinstance(item.value, str) and item.value
+        else json.dumps(item.value, ensure_ascii=False)
+    )
+
+
+def blame_document(item: Blamed) -> dict[str, Any]:
+    """Return a value and who set it as JSON."""
+    recorded = item.recorded
+    return {
+        "field": item.field,
+        "value": item.value,
+        "gone": item.gone,
+        "operation": recorded.operation,
+        "position": recorded.version,
+        "time": rfc3339(recorded.time),
+        "actor": recorded.actor,
+        "reason": recorded.reason,
+        "event": tag_of(recorded.event),
+    }
 
 
 def operation_document(view: OperationView, events: list[Found] | None = None) -> dict[str, Any]:

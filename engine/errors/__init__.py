@@ -26,6 +26,8 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   │   └── MissingDriver   PostgreSQL, without the package that speaks to it
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
+    │   ├── BrokenChain         events are not what was written
+    │   ├── IndexDiffers        the audit index is not what the events say
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
@@ -68,6 +70,7 @@ from .asking import (
     Refused,
     WrongAccount,
 )
+from .auditing import BrokenChain, IndexDiffers
 from .base import Fact, Facts, KubisnapError
 from .clouds import (
     CloudError,
@@ -107,6 +110,7 @@ __all__ = [
     "AlreadyExists",
     "AnotherHistory",
     "ArchiveError",
+    "BrokenChain",
     "BudgetExceeded",
     "Came",
     "CannotTranslate",
@@ -121,6 +125,7 @@ __all__ = [
     "Fact",
     "Facts",
     "Interrupted",
+    "IndexDiffers",
     "InvalidInput",
     "KeptByCloud",
     "KubisnapError",

@@ -209,6 +209,16 @@ class Audit:
         """Return a cluster's events about a resource, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("r", [resource]), upto)
 
+    def resources(self, cluster: str, kind: str, *, limit: int = 1_000) -> list[str]:
+        """Return what the newest `limit` events about resources of a kind are about, sorted."""
+        source = self._marks.source([self._of((cluster,)), self._marks.one_of("r", [kind])])
+        rows = self._run(
+            f"SELECT a.resource FROM {source.tables} {where(source.where)} "  # noqa: S608
+            f"ORDER BY {source.at} DESC LIMIT {limit:d}",
+            arguments(source.where),
+        )
+        return sorted({row[0] for row in rows})
+
     def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
