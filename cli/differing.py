@@ -117,7 +117,7 @@ def _moment(side: Qualified, journal: Journal) -> Looked:
     state = state_at(journal, then.cluster_id, then.moment)
     if not state.declared:
         advice = f"kubisnap log {name} --events      nothing was declared yet"
-        raise NotFound("cluster", as_of.called(then), advice=advice)
+        raise NotFound("cluster", then.called, advice=advice)
     return Looked(str(side), state, then)
 
 

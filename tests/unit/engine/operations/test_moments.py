@@ -133,7 +133,7 @@ def test_the_last_words_of_a_displaced_holder_belong_to_its_operation() -> None:
     [
         (ByOperation(99), "no operation 'web#99'", "kubisnap log web      its operations: #1 to #4"),
         (Back(4), "no operation 'web@-4'", "kubisnap log web      its operations: #1 to #4"),
-        (ByEvent(10), "no event 'web@e10'", "kubisnap log web --events      there are 9"),
+        (ByEvent(10), "no event 'web@e10'", "kubisnap log web      its events: 9"),
         (
             ByTime(9 * SECOND),
             "no cluster 'web@1970-01-01T00:00:09Z'",
