@@ -148,9 +148,9 @@ def _nothing(marks: Marks, ref: LoggedRef, name: str, last: Place, look: str) ->
     """Return the error for a place that the log does not have, with what it has."""
     called = str(Qualified(name, ref))
     if isinstance(ref, BySnapshot):
-        return NotFound("snapshot", str(ref), advice=f"{look}      tells of {len(marks.snapshots())}")
+        return NotFound("snapshot", str(ref), advice=f"{look}      its snapshots: {len(marks.snapshots())}")
     if isinstance(ref, ByEvent):
         return NotFound("event", called, advice=f"{look}      its events: {last.position}")
     numbers = marks.operations()
-    there = f"#{numbers[0]} to #{numbers[-1]}" if numbers else "none"
+    there = " to ".join(f"#{number}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:]))) or "none"
     return NotFound("operation", called, advice=f"{look}      its operations: {there}")

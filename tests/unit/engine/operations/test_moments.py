@@ -139,7 +139,7 @@ def test_the_last_words_of_a_displaced_holder_belong_to_its_operation() -> None:
             "no cluster 'web@1970-01-01T00:00:09Z'",
             "the log of web begins at 1970-01-01T00:00:10Z",
         ),
-        (BySnapshot("beef"), "no snapshot 'snap:beef'", "kubisnap log web      tells of 1"),
+        (BySnapshot("beef"), "no snapshot 'snap:beef'", "kubisnap log web      its snapshots: 1"),
     ],
 )
 def test_what_names_nothing_is_not_found_and_told_what_there_is(ref: LoggedRef, told: str, hint: str) -> None:
