@@ -1,26 +1,37 @@
 """References on the command line: read by this machine's clock and zone, looked up, and echoed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
+from ..archives import SnapshotHeader
 from ..engine.domain.refs import ByTime, LoggedRef, Now, Qualified, parse_logged_ref
 from ..engine.domain.state import ClusterState
 from ..engine.domain.times import timestamp
 from ..engine.errors import InvalidInput, NotFound
 from ..engine.journal.log import Journal
-from ..engine.operations.moments import Moment, cluster_of, moment_of, state_at
+from ..engine.operations.looking import Marks, marks_of
+from ..engine.operations.moments import (
+    Moment,
+    cluster_of,
+    find_moment,
+    moment_of,
+    name_of,
+    state_at,
+)
 from . import wiring
 from .render.style import rfc3339
 from .session import Session
 
 
 class Then(NamedTuple):
-    """A moment of one cluster: how it was typed, and what it came to."""
+    """A moment of one cluster: how it was typed, what it came to, and how that can be typed (`called`)."""
 
     text: str
     cluster_id: str
     name: str
     moment: Moment
+    called: str
 
 
 def read_ref(text: str, now: int, *, field: str = "--as-of") -> LoggedRef:
@@ -39,7 +50,21 @@ def found(journal: Journal, what: Qualified, text: str) -> Then:
     if not isinstance(ref, LoggedRef):
         raise InvalidInput("REF", f"{text} is not in the log")
     cluster_id = cluster_of(journal, what.cluster, ref)
-    return Then(text, cluster_id, what.cluster, moment_of(journal, cluster_id, ref, what.cluster))
+    moment = moment_of(journal, cluster_id, ref, what.cluster)
+    called = name_of(marks_of(journal, cluster_id), moment, what.cluster)
+    return Then(text, cluster_id, what.cluster, moment, called)
+
+
+def in_archive(text: str, file: str, now: int) -> Callable[[Marks, SnapshotHeader], Then]:
+    """Return what finds a moment in the log of an archive, for ``--at``. Raises `InvalidInput`."""
+    ref = read_ref(text, now, field="--at")
+
+    def find_in(marks: Marks, header: SnapshotHeader) -> Then:
+        name = header.cluster_name
+        moment = find_moment(marks, ref, name, look=f"kubisnap export {file}")
+        return Then(text, header.cluster_id, name, moment, name_of(marks, moment, name))
+
+    return find_in
 
 
 def existing(journal: Journal, then: Then) -> ClusterState:
@@ -47,15 +72,10 @@ def existing(journal: Journal, then: Then) -> ClusterState:
     state = state_at(journal, then.cluster_id, then.moment)
     advice = f"kubisnap log {then.name}"
     if not state.declared:
-        raise NotFound("cluster", called(then), advice=f"{advice}      nothing was declared yet")
+        raise NotFound("cluster", then.called, advice=f"{advice}      nothing was declared yet")
     if state.gone:
-        raise NotFound("cluster", called(then), advice=f"{advice}      it was deleted by then")
+        raise NotFound("cluster", then.called, advice=f"{advice}      it was deleted by then")
     return state
-
-
-def called(then: Then) -> str:
-    """Return a cluster and the moment in the log, as they can be typed."""
-    return f"{then.name}@e{then.moment.position}"
 
 
 def all_existing(journal: Journal, text: str, now: int) -> tuple[int, list[ClusterState]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
@@ -41,6 +42,7 @@ class Change:
 
     `budget` is as typed; `confirm` replaces the ``[y/N]`` question. `max_deletions`: more are asked for
     by number, None lets all go. `taking_back` are the operations that are taken back, if it is that.
+    `source` says which moment a new cluster is made from, `as_of` the same for machines.
     """
 
     kind: str
@@ -51,6 +53,8 @@ class Change:
     confirm: Callable[[], None] | None = None
     max_deletions: int | None = None
     taking_back: tuple[int, ...] = ()
+    source: str = ""
+    as_of: Mapping[str, Any] | None = None
 
     @property
     def title(self) -> str:
@@ -81,17 +85,18 @@ def budget_of(text: str) -> Decimal | None:
     return amount
 
 
-def show_plan(
-    session: Session, prepared: Prepared, *, taking_back: tuple[int, ...] = (), file: str = ""
-) -> None:
+def show_plan(session: Session, prepared: Prepared, *, what: Change | None = None, file: str = "") -> None:
     """Print the plan as the result; `file` is where it was saved."""
+    what = what or Change(kind="")
     document = plan_document(prepared)
-    title = Change(kind="", taking_back=taking_back).title
-    if taking_back:
-        document["taking_back"] = list(taking_back)
+    if what.taking_back:
+        document["taking_back"] = list(what.taking_back)
+    if what.as_of is not None:
+        document["as_of"] = what.as_of
     if file:
         document["file"] = file
-    session.result(plan_text(prepared, color=session.colored(sys.stdout), title=title), "Plan", document)
+    text = plan_text(prepared, color=session.colored(sys.stdout), title=what.title, source=what.source)
+    session.result(text, "Plan", document)
 
 
 def change(
@@ -113,7 +118,7 @@ def change(
     if not what.taking_back:
         tell_unfinished(session, prepared, what.kind)
     if what.dry_run:
-        show_plan(session, prepared, taking_back=what.taking_back)
+        show_plan(session, prepared, what=what)
         return False
     if prepared.empty and pending is None:
         session.result(
@@ -143,7 +148,8 @@ def _show_and_ask(session: Session, prepared: Prepared, what: Change) -> None:
     """Show the plan on stderr, and ask unless the yes was given. Nobody is asked about what was not shown."""
     asking = session.interactive and not what.yes
     show = session.show if asking else session.tell
-    show(f"{plan_text(prepared, color=session.colored(sys.stderr), title=what.title)}\n")
+    color = session.colored(sys.stderr)
+    show(f"{plan_text(prepared, color=color, title=what.title, source=what.source)}\n")
     if what.max_deletions is not None:
         try:
             refuse_mass_deletion(prepared, what.max_deletions)
@@ -194,6 +200,7 @@ def _tell(session: Session, prepared: Prepared, what: Change, result: Result) ->
             "counts": counts_of(prepared),
             "seconds": round(result.seconds, 3),
             "kept": list(result.kept),
+            **({} if what.as_of is None else {"as_of": what.as_of}),
         },
     )
     _tell_kept(session, result)

@@ -9,7 +9,7 @@ import msgspec
 from ..archives import Access
 from ..archives.info import digest_text
 from ..engine.domain.comparing import Difference, Sign, compare
-from ..engine.domain.refs import Live, Qualified
+from ..engine.domain.refs import ByTime, Live, Qualified
 from ..engine.domain.state import ClusterState
 from ..engine.errors import InvalidInput, NotFound
 from ..engine.journal.codec import Codec
@@ -27,13 +27,22 @@ _SWAPPED = {Sign.ADDED: Sign.REMOVED, Sign.REMOVED: Sign.ADDED, Sign.CHANGED: Si
 
 
 class Looked(NamedTuple):
-    """A side that was looked up. `blobs` None: it has none to compare. `live`: as its cloud shows it."""
+    """A side that was looked up. `blobs` None: it has none to compare. `live`: as its cloud shows it.
+
+    `timed`: it was named by its time.
+    """
 
     name: str
     state: ClusterState
     then: as_of.Then | None = None
     blobs: Mapping[str, bytes] | None = None
     live: bool = False
+    timed: bool = False
+
+    @property
+    def called(self) -> str:
+        """Return what to call it where its time is told beside it."""
+        return self.name if self.then is None or not self.timed else self.then.name
 
     @property
     def document(self) -> dict[str, Any] | None:
@@ -104,7 +113,7 @@ def look_up(
         ]
     for side in looked:
         if side.then is not None and side.name != side.then.name:
-            as_of.echo(session, side.then, of=side.name)
+            as_of.echo(session, side.then, of=side.called)
     return looked
 
 
@@ -113,12 +122,12 @@ def _moment(side: Qualified, journal: Journal) -> Looked:
     side = Qualified(name, side.ref)
     if isinstance(side.ref, Live):
         return Looked(str(side), journal.state(journal.cluster_id(name)), live=True)
-    then = as_of.found(journal, side, str(side))
+    then = as_of.found(journal, side, str(side.ref))
     state = state_at(journal, then.cluster_id, then.moment)
     if not state.declared:
         advice = f"kubisnap log {name} --events      nothing was declared yet"
-        raise NotFound("cluster", as_of.called(then), advice=advice)
-    return Looked(str(side), state, then)
+        raise NotFound("cluster", then.called, advice=advice)
+    return Looked(str(side), state, then, timed=isinstance(side.ref, ByTime))
 
 
 def _read(file: str, parents: Sequence[Path], access: Access | None) -> Looked:

@@ -7,7 +7,6 @@ A word that begins with a letter is a cluster where it stands first, also if it 
 import re
 from collections.abc import Sequence
 from datetime import tzinfo
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..engine.domain.refs import Live, Now, Qualified, parse_qualified, parse_ref
@@ -46,7 +45,7 @@ def sides_of(words: Sequence[str], *, now: int, zone: tzinfo) -> tuple[Side, Sid
         sides.append(
             Qualified(context, parse_ref(word, now=now, zone=zone)) if bare[-1] else _named(word, now, zone)
         )
-    plain = bool(words) and isinstance(sides[0], Qualified) and str(sides[0]) == words[0]
+    plain = bool(words) and isinstance(sides[0], Qualified) and sides[0].cluster == words[0]
     if not sides:
         return _alone(Qualified(""))
     if len(sides) == 1 or (len(sides) == 2 and plain and bare[1]):
@@ -77,7 +76,7 @@ def _is_archive(word: str) -> bool:
 
 
 def _named(word: str, now: int, zone: tzinfo) -> Side:
-    if _is_archive(word) or ("@" not in word and "#" not in word and (is_file(word) or Path(word).is_file())):
+    if _is_archive(word) or ("@" not in word and "#" not in word and is_file(word)):
         return File(word)
     try:
         return parse_qualified(word, now=now, zone=zone)

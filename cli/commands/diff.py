@@ -66,7 +66,8 @@ def diff(
         else render.differences_text(done.found, same=done.same, color=color)
     )
     document = render.differences_document(before.name, after.name, done.found)
-    document["as_of"] = {"before": before.document, "after": after.document}
+    if before.then or after.then:
+        document["as_of"] = {"before": before.document, "after": after.document}
     session.result(text, "Diff", document)
     if exit_code and done.found:
         raise typer.Exit(exits.CODES["differs"])

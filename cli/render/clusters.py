@@ -115,6 +115,7 @@ def cluster_text(state: ClusterState, held: Locked | None = None, *, past: bool 
         f"{state.name}  {place_of(state)}  Kubernetes {state.kubernetes}  {status_of(state)}",
         f"  id       {state.cluster_id}  log #{state.operations}",
         f"  account  {state.account or '-'}",
+        *_origin(state),
         *_unfinished(state, held, past=past),
     ]
     rows: list[list[str]] = []
@@ -137,6 +138,15 @@ def cluster_text(state: ClusterState, held: Locked | None = None, *, past: bool 
         others.append([f"  volume/{volume.name}", _id(binding), f"{volume.size_gib} GiB", volume.server])
     drifted = [f"  ! {printable(drift_text(event))}" for _, event in sorted(state.drifted.items())]
     return "\n".join(part for part in (*lines, table(rows), table(others), *drifted) if part)
+
+
+def _origin(state: ClusterState) -> list[str]:
+    """Say from which moment of which cluster this one was made, and from which archive, if from one."""
+    origin = state.origin
+    if origin is None:
+        return []
+    archive = f", {origin.archive[:19]}" if origin.archive else ", from the log"
+    return [f"  made as  {origin.cluster_name} at event {origin.position}{archive}"]
 
 
 def _size(pins: dict[str, str], state: ClusterState) -> str:

@@ -41,11 +41,14 @@ def headline(prepared: Prepared) -> str:
     )
 
 
-def plan_text(prepared: Prepared, *, color: bool, title: str = "") -> str:
-    """Return the whole plan for people; one that takes something back has a `title` that says what."""
+def plan_text(prepared: Prepared, *, color: bool, title: str = "", source: str = "") -> str:
+    """Return the whole plan for people.
+
+    One that takes something back has a `title` that says what, a new cluster may have a `source`.
+    """
     if prepared.empty and not title:
         return f"{headline(prepared)}\n\nnothing to do: what is declared is there."
-    lines = [paint(headline(prepared), "bold", on=color), *([title] if title else []), ""]
+    lines = [paint(headline(prepared), "bold", on=color), *(line for line in (title, source) if line), ""]
     lines += _translation(prepared)
     lines += drift_lines(prepared, color=color)
     drifted = {drift.key for drift in prepared.drift}

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from ..errors import InvalidInput
-from .wall_times import ago_in, time_in
+from .wall_times import Impossible, ago_in, time_in
 
 FORMS: Final = (
     "@ now, @- or @-3 operations back, #42 an operation, e17 an event, snap:ab12, snap:latest, live\n"
@@ -182,8 +182,8 @@ def _instant(text: str, now: int, zone: tzinfo, field: str) -> int:
         found = ago_in(text, present, zone)
         if found is None:
             found = time_in(text, zone)
-    except ValueError as error:
-        raise InvalidInput(field, f"{text!r}: {error}", advice=FORMS) from error
+    except Impossible as error:
+        raise InvalidInput(field, f"{text!r}: {error.problem}", advice=error.advice or FORMS) from error
     if found is None:
         _refuse(text, field)
     if found > present:

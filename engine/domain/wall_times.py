@@ -1,6 +1,6 @@
 """Times as people write them: how long ago, or a date with or without a time and a zone. Pure.
 
-What cannot be a moment raises ValueError with a sentence that says why; what is not written like one at
+What cannot be a moment raises `Impossible`, which says why; what is not written like one at
 all gives None. Where clocks are set back the same wall time comes twice, and where they are set forward
 some never come: both are refused, as whoever typed them meant something else than they know. A date
 alone is the first moment of that day, whatever the clocks do.
@@ -40,6 +40,15 @@ _DATE = re.compile(
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
+class Impossible(Exception):
+    """What is written like a moment and cannot be one. `advice` says what to write instead, or nothing."""
+
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.advice = advice
+
+
 def ago_in(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     """Return the moment that lies as far back as a text says: ``1h30m``, ``2 days ago``, ``yesterday``.
 
@@ -56,7 +65,7 @@ def ago_in(text: str, now: datetime, zone: tzinfo) -> datetime | None:
         moment = _months_before(now, numbers["y"] * 12 + numbers["mo"], zone)
         return moment - timedelta(seconds=sum(numbers[unit] * each for unit, each in _SECONDS.items()))
     except OverflowError:
-        raise ValueError("that is before the calendar begins") from None
+        raise Impossible("that is before the calendar begins") from None
 
 
 def _months_before(now: datetime, months: int, zone: tzinfo) -> datetime:
@@ -79,18 +88,18 @@ def time_in(text: str, zone: tzinfo) -> datetime | None:
         return None
     if match["zone"]:
         if match["offset"]:
-            raise ValueError("an offset or a zone, not both")
+            raise Impossible("an offset or a zone, not both")
         zone = _named_zone(match["zone"])
     try:
         wall = datetime.fromisoformat(f"{match['date']}T{_clock(match['clock'])}")
     except ValueError:
-        raise ValueError("there is no such date or time") from None
+        raise Impossible("there is no such date or time") from None
     try:
         if match["offset"]:
             return wall.replace(tzinfo=_offset(match["offset"])).astimezone(UTC)
         return _first_of_day(wall, zone) if match["clock"] is None else _once(wall, zone)
     except OverflowError:
-        raise ValueError("that is outside of the calendar") from None
+        raise Impossible("that is outside of the calendar") from None
 
 
 def _clock(text: str | None) -> str:
@@ -104,7 +113,7 @@ def _offset(text: str) -> tzinfo:
         return UTC
     hours, minutes = int(text[1:3]), int(text[4:6])
     if hours > 23 or minutes > 59:
-        raise ValueError("there is no such offset from UTC")
+        raise Impossible("there is no such offset from UTC")
     ahead = timedelta(hours=hours, minutes=minutes)
     return timezone(-ahead if text[0] == "-" else ahead)
 
@@ -112,11 +121,11 @@ def _offset(text: str) -> tzinfo:
 def _named_zone(name: str) -> tzinfo:
     problem = f"this machine knows no time zone {name!r}"
     if not _ZONE.fullmatch(name):
-        raise ValueError(problem)
+        raise Impossible(problem, "zones are named as in Europe/Berlin; an offset will do: +02:00")
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a folder, or a file that is no zone
-        raise ValueError(problem) from None
+        raise Impossible(problem, "zones are named as in Europe/Berlin; an offset will do: +02:00") from None
 
 
 def _once(wall: datetime, zone: tzinfo) -> datetime:
@@ -124,20 +133,22 @@ def _once(wall: datetime, zone: tzinfo) -> datetime:
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     moment = first.astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None, fold=0) != wall:
-        raise ValueError(f"clocks were set forward past it: there was no such time in {_name(first)}")
-    if first.utcoffset() != second.utcoffset():
-        both = " or ".join(
-            f"{item.replace(tzinfo=timezone(item.utcoffset() or timedelta())).isoformat()}"
-            for item in (first, second)
+        raise Impossible(
+            "clocks were set forward, and there was no such time",
+            f"with an offset it is one: {_fixed(first)}",
         )
-        raise ValueError(f"clocks were set back, and it came twice: {both}")
+    if first.utcoffset() != second.utcoffset():
+        raise Impossible(
+            "clocks were set back, and that time came twice", f"{_fixed(first)} or {_fixed(second)}"
+        )
     return moment
+
+
+def _fixed(moment: datetime) -> str:
+    """Return a wall time with its offset from UTC."""
+    return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta())).isoformat()
 
 
 def _first_of_day(wall: datetime, zone: tzinfo) -> datetime:
     """Return when a day began: midnight, the first one of two, or what came instead of it."""
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)  # a skipped midnight: the end of the gap
-
-
-def _name(moment: datetime) -> str:
-    return moment.tzname() or "that zone"

@@ -1,10 +1,10 @@
 """Looking up places in a log: by position, time, operation, snapshot. Every lookup of a moment is here.
 
-`marks_of` gives them for a log in the store, `Told` for events that are at hand, such as an archive's.
+`marks_of` gives them for a log in the store, `told_by` for events that are at hand, such as an archive's.
 Both read the events in order; what is asked is small, so that a store may answer it from an index.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..domain.events import OperationStarted, Recorded, SnapshotCaptured
@@ -149,6 +149,11 @@ class Indexed:
         """Return the snapshots that were captured, oldest first."""
         events = (item.recorded.event for item in self._audit.snapshots(self._cluster))
         return [Kept(event.digest, event.position) for event in events if isinstance(event, SnapshotCaptured)]
+
+
+def told_by(events: Sequence[Recorded]) -> Marks:
+    """Return the marks of a log whose events are at hand."""
+    return Told(lambda: events)
 
 
 def marks_of(journal: Journal, cluster_id: str) -> Marks:

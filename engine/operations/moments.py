@@ -30,8 +30,10 @@ class Moment(NamedTuple):
     operation: int
 
 
-def find_moment(marks: Marks, ref: LoggedRef, name: str) -> Moment:
+def find_moment(marks: Marks, ref: LoggedRef, name: str, *, look: str = "") -> Moment:
     """Return the moment that a reference names in a log; `name` is what the cluster is called.
+
+    `look` is the command that shows this log, ``kubisnap log NAME`` where none is given.
 
     ``#42`` is after the last event of operation 42. ``@-N`` is after the last event of the operation
     that began N before the newest one, ended or not. Raises `NotFound` where it names nothing,
@@ -43,7 +45,11 @@ def find_moment(marks: Marks, ref: LoggedRef, name: str) -> Moment:
     place = _place(marks, ref, last)
     if place is not None:
         return Moment(place.position, ref.time if isinstance(ref, ByTime) else place.time, place.operation)
-    raise _not_yet(marks, ref, name) if isinstance(ref, ByTime) else _nothing(marks, ref, name, last)
+    raise (
+        _not_yet(marks, ref, name)
+        if isinstance(ref, ByTime)
+        else _nothing(marks, ref, name, last, look or f"kubisnap log {name}")
+    )
 
 
 def _place(marks: Marks, ref: LoggedRef, last: Place) -> Place | None:
@@ -78,6 +84,24 @@ def spec_at(journal: Journal, cluster_id: str, moment: Moment) -> ClusterSpec:
     if not state.declared:
         raise NotFound("cluster", f"{cluster_id[:8]}@e{moment.position}", advice="nothing was declared yet")
     return state.spec()
+
+
+def name_of(marks: Marks, moment: Moment, name: str) -> str:
+    """Return how a moment of a cluster can be typed: ``web#2`` where it ends an operation, ``web@e17``."""
+    end = marks.end_of(moment.operation)
+    ends = end is not None and end.position == moment.position
+    return str(Qualified(name, ByOperation(moment.operation) if ends else ByEvent(moment.position)))
+
+
+def last_wanted(journal: Journal, cluster_id: str) -> int | None:
+    """Return the newest operation after which the cluster was not to be deleted; None: there is none."""
+    marks = marks_of(journal, cluster_id)
+    for number in reversed(marks.operations()):
+        end = marks.end_of(number)
+        state = None if end is None else journal.state(cluster_id, until=end.position)
+        if state is not None and state.declared and not state.retired:
+            return number
+    return None
 
 
 def cluster_of(journal: Journal, name: str, ref: LoggedRef) -> str:
@@ -120,14 +144,13 @@ def _not_yet(marks: Marks, ref: ByTime, name: str) -> NotFound:
     return NotFound("cluster", str(Qualified(name, ref)), advice=began)
 
 
-def _nothing(marks: Marks, ref: LoggedRef, name: str, last: Place) -> NotFound:
+def _nothing(marks: Marks, ref: LoggedRef, name: str, last: Place, look: str) -> NotFound:
     """Return the error for a place that the log does not have, with what it has."""
     called = str(Qualified(name, ref))
-    look = f"kubisnap log {name}"
     if isinstance(ref, BySnapshot):
-        return NotFound("snapshot", str(ref), advice=f"{look}      tells of {len(marks.snapshots())}")
+        return NotFound("snapshot", str(ref), advice=f"{look}      its snapshots: {len(marks.snapshots())}")
     if isinstance(ref, ByEvent):
-        return NotFound("event", called, advice=f"{look} --events      there are {last.position}")
+        return NotFound("event", called, advice=f"{look}      its events: {last.position}")
     numbers = marks.operations()
-    there = f"#{numbers[0]} to #{numbers[-1]}" if numbers else "none"
+    there = " to ".join(f"#{number}" for number in dict.fromkeys((*numbers[:1], *numbers[-1:]))) or "none"
     return NotFound("operation", called, advice=f"{look}      its operations: {there}")

@@ -133,13 +133,13 @@ def test_the_last_words_of_a_displaced_holder_belong_to_its_operation() -> None:
     [
         (ByOperation(99), "no operation 'web#99'", "kubisnap log web      its operations: #1 to #4"),
         (Back(4), "no operation 'web@-4'", "kubisnap log web      its operations: #1 to #4"),
-        (ByEvent(10), "no event 'web@e10'", "kubisnap log web --events      there are 9"),
+        (ByEvent(10), "no event 'web@e10'", "kubisnap log web      its events: 9"),
         (
             ByTime(9 * SECOND),
             "no cluster 'web@1970-01-01T00:00:09Z'",
             "the log of web begins at 1970-01-01T00:00:10Z",
         ),
-        (BySnapshot("beef"), "no snapshot 'snap:beef'", "kubisnap log web      tells of 1"),
+        (BySnapshot("beef"), "no snapshot 'snap:beef'", "kubisnap log web      its snapshots: 1"),
     ],
 )
 def test_what_names_nothing_is_not_found_and_told_what_there_is(ref: LoggedRef, told: str, hint: str) -> None:
