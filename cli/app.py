@@ -36,10 +36,13 @@ from .commands import (
     inspect,
     log,
     plan,
+    redo,
     restore,
+    revert,
     scale,
     show,
     snapshots,
+    undo,
     verify,
 )
 from .commands.keys import generate as keys_generate
@@ -54,7 +57,13 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("get", get.get),
         ("scale", scale.scale),
     ),
-    "History": (("log", log.log), ("show", show.show)),
+    "History": (
+        ("log", log.log),
+        ("show", show.show),
+        ("undo", undo.undo),
+        ("redo", redo.redo),
+        ("revert", revert.revert),
+    ),
     "Protect": (
         ("capture", capture.capture),
         ("restore", restore.restore),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.errors import (
+    ChangedSince,
     Fact,
     KubisnapError,
     OperationFailed,
@@ -103,6 +104,8 @@ def _details(error: KubisnapError) -> list[str]:
             return [f"  {item}" for item in error.left]
         case StalePlan():
             return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]
+        case ChangedSince():
+            return [f"  {item.what}: {item.by} ({item.actor}, {item.ago})" for item in error.again]
         case _:
             return []
 

@@ -15,6 +15,7 @@ from ..domain.catalogue import Catalogue
 from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Kind
 from ..domain.state import ClusterState, apply_event
+from ..domain.undoing import Undoing
 from ..domain.validation import validate
 from ..errors import AlreadyExists, BudgetExceeded, LogMoved, TooManyDeletions, WrongAccount
 from ..journal.log import Journal
@@ -44,7 +45,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     `present` is what was at the cloud, by kind and id; `lost` is gone from there, `lacking` is what the
     cloud has nothing for. `settled` says what became of calls of unknown outcome. `drift` is what somebody
-    else changed, `news` what the log does not say of it yet.
+    else changed, `news` what the log does not say of it yet. `undoing` is what this takes back, if it does.
     `position` is where the log stood; a change is carried out once, and from there only.
     """
 
@@ -64,6 +65,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[tuple[Key, str], ...] = ()
     lacking: tuple[str, ...] = ()
     translation: Translation | None = None
+    undoing: Undoing | None = None
     cost_before: Cost = Cost()
     cost_after: Cost = Cost()
 
@@ -263,6 +265,7 @@ def started_event(
         account=prepared.account.id,
         lease_seconds=decisions.LEASE_SECONDS,
         continues=0 if pending is None else pending.numbers[-1],
+        of=0 if prepared.undoing is None else prepared.undoing.of,
     )
 
 
