@@ -23,10 +23,12 @@ _NEW: Final = {
 def heading_of(undoing: Undoing, now: int) -> str:
     """Say what is taken back or done again, by whom it was done, and how long ago."""
     told = [printable(f"{act} ({act.actor}, {ago((now - act.time) // 1_000_000)})") for act in undoing.acts]
-    if not undoing.to:
+    if not undoing.to and len(told) == 1:
         return f"{undoing.kind} of {told[0]}"
-    way = ", back over" if told else ": as it was declared then"
-    return "\n".join([f"{undoing.kind} to #{undoing.to}{way}", *(f"  {line}" for line in told)])
+    way = (
+        f" to #{undoing.to}{', back over' if told else ': as it was declared then'}" if undoing.to else " of"
+    )
+    return "\n".join([f"{undoing.kind}{way}", *(f"  {line}" for line in told)])
 
 
 def _verb(prepared: Prepared) -> str:
@@ -37,7 +39,8 @@ def _verb(prepared: Prepared) -> str:
 
 def way_back_of(prepared: Prepared) -> str:
     """Return the line that says what takes this back once it is done; empty where nothing does."""
-    if not prepared.intents or reversal_of(prepared).reach not in {Reach.REVERSIBLE, Reach.WITH_LOSS}:
+    changes = bool(prepared.intents) or prepared.undoing is not None
+    if not changes or reversal_of(prepared).reach not in {Reach.REVERSIBLE, Reach.WITH_LOSS}:
         return ""
     verb = _verb(prepared)
     return f"{verb}: kubisnap {verb} {prepared.name}"

@@ -4,6 +4,8 @@ Undo is sequential: it takes back the newest operation that is not itself undone
 further back; redo goes forward again, until another operation changes the intent. The log is the only
 memory of it. An operation that changed no intent (a capture, an apply that only caught up) does not
 count; one that was abandoned does not either, and gives back what there was to undo and redo before it.
+An operation that failed and was rolled back left its intent declared: it can be undone. But an undo that
+so failed is not yet one: asked for again it is tried again, and does not go further back.
 An undo of several operations at once names the oldest of them.
 
 Only intents and the boundaries of operations are looked at. What is kept of each operation are two
@@ -103,6 +105,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it changed what is declared."""
         return self.before is not self.after
 
+    @property
+    def reversal(self) -> Reversal:
+        """Return what taking it back comes to. An `apply` of a file may be what made the cluster."""
+        return REVERSALS[self.kind] if self.before.declared or not self.changed else _MADE
+
     def __str__(self) -> str:
         short = _OF.match(self.summary) if self.kind in _GOING_BACK else None  # else they would grow and grow
         return f"#{self.number} {self.kind} {short[0] if short else self.summary}".rstrip()
@@ -126,12 +133,29 @@ class Undone:
     below: "Undone | None" = None
 
 
+class Tried(NamedTuple):
+    """An undo or a redo `of` an operation that failed and was rolled back: asked for again, it is the same one.
+
+    `before` is the intent before it, `done` is where things stand as soon as the cloud is as declared.
+    """
+
+    kind: OperationKind
+    of: int
+    before: ClusterState
+    done: "Moment"
+
+
 class Moment(NamedTuple):
     """Where things stood after an operation."""
 
     intent: ClusterState
     undo: Stack | None = None
     redo: Undone | None = None
+    tried: Tried | None = None
+
+    def settled(self) -> "Moment":
+        """Return where things stand if an undo or redo that failed counts as done."""
+        return self if self.tried is None else self.tried.done
 
 
 class Undoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,9 +175,11 @@ class Undoing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def summary(self) -> str:
         """Return what stands in the log behind the kind of operation."""
-        if not self.to:
+        if not self.to and len(self.acts) == 1:
             return f"of {self.acts[0]}"
         numbers = ", ".join(f"#{act.number}" for act in self.acts)
+        if not self.to:
+            return f"of {numbers}"
         return f"to #{self.to}, back over {numbers}" if self.acts else f"to #{self.to}"
 
 
@@ -183,6 +209,8 @@ def read_past(events: Iterable[ev.Recorded]) -> Past:
             reader.declare(event, item)
         elif isinstance(event, ev.RollbackStarted):
             reader.going_back = min(event.operations, default=0)
+        elif isinstance(event, ev.OperationFinished):
+            reader.finish(event, item)
         elif isinstance(event, ev.SnapshotCaptured):
             past.snapshot = event.file
     reader.close()
@@ -196,18 +224,23 @@ class _Reader:
         self.past = past
         self.intent = ClusterState()
         self.going_back = 0
+        self.outcome: ev.Outcome | None = None
         self._begun: tuple[ev.OperationStarted, ev.Recorded] | None = None
         self._declared = False
         self._before: dict[int, Moment] = {}
 
     def begin(self, event: ev.OperationStarted, recorded: ev.Recorded) -> None:
         self._begun = event, recorded
-        self._declared, self.going_back = False, 0
+        self._declared, self.going_back, self.outcome = False, 0, None
         self._before[recorded.operation] = self.past.now
 
     def declare(self, event: ev.Intent, recorded: ev.Recorded) -> None:
         apply_intent(self.intent, event, recorded)
         self._declared = True
+
+    def finish(self, event: ev.OperationFinished, recorded: ev.Recorded) -> None:
+        if self._begun is not None and self._begun[1].operation == recorded.operation:
+            self.outcome = event.outcome
 
     def close(self) -> None:
         """End the operation that began last."""
@@ -233,16 +266,40 @@ class _Reader:
         """Return where things stand after an operation."""
         if act.kind is OperationKind.ABANDON and self.going_back in self._before:
             return self._before[self.going_back]._replace(intent=act.after)
-        if not act.changed:
-            return before
-        if act.kind is OperationKind.UNDO and (over := popped(before.undo, act.of)):
-            rest = over[-1].below
-            undone = Undone(act, tuple(stack.top for stack in over), before.undo, before.redo)
-            return Moment(act.after, rest, undone)
-        redo = before.redo
-        if act.kind is OperationKind.REDO and redo is not None and redo.undo.number == act.of:
-            return Moment(act.after, redo.stack, redo.below)
-        return Moment(act.after, Stack(act, before.undo))
+        if act.kind is OperationKind.ROLLBACK and self.going_back in self._before:
+            undone = self.past.acts[self.going_back]
+            return self._tried(undone, self._before[self.going_back], before)
+        tried = before.tried
+        if tried is not None and (act.kind, act.of) == (tried.kind, tried.of):
+            before = before._replace(tried=None)
+            act = msgspec.structs.replace(act, before=tried.before)
+        elif act.changed or self._caught_up(act):
+            before = before.settled()
+        moved = _after(act, before)
+        return self._tried(act, before, moved) if self.outcome is ev.Outcome.ROLLED_BACK else moved
+
+    def _caught_up(self, act: Act) -> bool:
+        return self.outcome is ev.Outcome.SUCCEEDED and act.kind is not OperationKind.CAPTURE
+
+    @staticmethod
+    def _tried(act: Act, before: Moment, done: Moment) -> Moment:
+        """Return where things stand after an undo or redo that was rolled back; the intent stays declared."""
+        if act.kind not in {OperationKind.UNDO, OperationKind.REDO} or not act.of:
+            return done
+        return before._replace(intent=act.after, tried=Tried(act.kind, act.of, act.before, done))
+
+
+def _after(act: Act, before: Moment) -> Moment:
+    """Return where things stand after an operation that came about."""
+    if not act.changed:
+        return before
+    if act.kind is OperationKind.UNDO and (over := popped(before.undo, act.of)):
+        undone = Undone(act, tuple(stack.top for stack in over), before.undo, before.redo)
+        return Moment(act.after, over[-1].below, undone)
+    redo = before.redo
+    if act.kind is OperationKind.REDO and redo is not None and redo.undo.number == act.of:
+        return Moment(act.after, redo.stack, redo.below)
+    return Moment(act.after, Stack(act, before.undo))
 
 
 def popped(stack: Stack | None, number: int) -> list[Stack]:

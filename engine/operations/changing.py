@@ -79,13 +79,14 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing would change but what the log says of drift."""
         # the name of a deleted cluster is still to be given back, a dead process's operation to be ended
         unfinished = (self.spec is None and not self.state.gone) or self.state.pending() is not None
-        return self.plan.empty and not self.intents and not self.lost and not unfinished
+        nothing = self.plan.empty and not self.intents and not self.lost
+        return nothing and not unfinished and self.undoing is None
 
     @property
     def told_only(self) -> bool:
         """Whether nothing is done or declared: only the log is to hear of drift, or of an operation's end."""
         nothing = self.plan.empty and not self.intents and not self.lost
-        return nothing and self.spec is not None and not self.empty
+        return nothing and self.spec is not None and self.undoing is None and not self.empty
 
     @property
     def new(self) -> bool:

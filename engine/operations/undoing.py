@@ -15,7 +15,7 @@ from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Kind, Volume
 from ..domain.state import ClusterState
 from ..domain.times import ago, timestamp
-from ..domain.undoing import REVERSALS, Act, Past, Reach, Reversal, Undoing, read_past, reversal
+from ..domain.undoing import Act, Past, Reach, Reversal, Undoing, popped, read_past, reversal
 from ..domain.validation import validate
 from ..errors import Again, ChangedSince, InvalidInput, Irreversible, NotFound, NothingToUndo, StillUnfinished
 from ..journal.log import Journal
@@ -74,7 +74,11 @@ def choose_undo(journal: Journal, state: ClusterState, context: Context, *, to: 
     past = _past(journal, state, context)
     if to:
         return _back_to(past, state, to)
-    stack = past.now.undo
+    tried = past.now.tried
+    if tried is not None and tried.kind is OperationKind.UNDO:
+        acts = tuple(stack.top for stack in popped(past.now.undo, tried.of))
+        return Undoing(kind=tried.kind, of=tried.of, acts=acts, spec=state.spec())
+    stack = past.now.settled().undo
     if stack is None:
         raise NothingToUndo(state.name, "undo")
     return _without(past, state, context, stack.top, OperationKind.UNDO, stack.top.number, (stack.top,))
@@ -83,18 +87,22 @@ def choose_undo(journal: Journal, state: ClusterState, context: Context, *, to: 
 def choose_redo(journal: Journal, state: ClusterState, context: Context) -> Undoing:
     """Say what a redo does again. Raises as `prepare_redo` does, and asks no cloud."""
     past = _past(journal, state, context)
-    undone = past.now.redo
+    tried = past.now.tried
+    again = tried is not None and tried.kind is OperationKind.REDO
+    undone = past.now.redo if again else past.now.settled().redo
     if undone is None:
-        raise NothingToUndo(state.name, "redo", "no undo, or something else was changed after it")
-    again = undone.acts if len(undone.acts) == 1 else (undone.undo,)
-    return _without(past, state, context, undone.undo, OperationKind.REDO, undone.undo.number, again)
+        raise NothingToUndo(state.name, "redo", "nothing was undone, or something else was changed since")
+    acts = undone.acts if len(undone.acts) == 1 else (undone.undo,)
+    if again:
+        return Undoing(kind=OperationKind.REDO, of=undone.undo.number, acts=acts, spec=state.spec())
+    return _without(past, state, context, undone.undo, OperationKind.REDO, undone.undo.number, acts)
 
 
 def choose_revert(journal: Journal, state: ClusterState, context: Context, number: int) -> Undoing:
     """Say what reverting an operation comes to. Raises as `prepare_revert` does, and asks no cloud."""
     past = _past(journal, state, context)
     act = _act(past, state, number)
-    declared = REVERSALS[act.kind]
+    declared = act.reversal
     if declared.reach is Reach.NOTHING:
         raise NothingToUndo(state.name, "revert", f"#{number} {act.kind}: {declared.reason}", number)
     if not act.changed:
@@ -123,7 +131,7 @@ def _act(past: Past, state: ClusterState, number: int) -> Act:
 
 
 def _irreversible(past: Past, state: ClusterState, act: Act) -> Irreversible:
-    declared = REVERSALS[act.kind]
+    declared = act.reversal
     way_back = declared.way_back.format(
         cluster=state.name, snapshot=past.snapshot or "snap:latest", before=act.number - 1
     )
@@ -140,7 +148,7 @@ def _without(
     acts: tuple[Act, ...],
 ) -> Undoing:
     """Take one operation's changes out of what is declared now."""
-    if REVERSALS[act.kind].reach is Reach.IRREVERSIBLE:
+    if act.reversal.reach is Reach.IRREVERSIBLE:
         raise _irreversible(past, state, act)
     now = state.spec()
     merge = take_back(act.before.spec(), act.after.spec(), now)
@@ -162,8 +170,10 @@ def _without(
 
 
 def _before(state: ClusterState, act: Act) -> str:
-    earlier = act.number - 1
-    return f"kubisnap revert {state.name}#{earlier}      takes back the one before it" if earlier > 1 else ""
+    return (
+        f"kubisnap show {state.name}#{act.number}      what it did\n"
+        f"kubisnap revert {state.name}#N      takes back another operation, and nothing else"
+    )
 
 
 def _back_to(past: Past, state: ClusterState, number: int) -> Undoing:
@@ -173,19 +183,20 @@ def _back_to(past: Past, state: ClusterState, number: int) -> Undoing:
     if not moment.intent.declared or moment.intent.retired:
         raise NothingToUndo(state.name, "undo", f"after #{number} no cluster was declared", number)
     spec, kept = _as_far_as_it_goes(state, moment.intent.spec())
-    if spec == state.spec():
-        raise NothingToUndo(state.name, "undo", f"what is declared is as it was after #{number}", number)
     below = moment.undo
     over: list[Act] = []
-    stack = past.now.undo
+    tried = past.now.tried
+    again = tried is not None and tried.kind is OperationKind.UNDO
+    stack = past.now.undo if again else past.now.settled().undo
     while stack is not None and stack is not below:
         over.append(stack.top)
         stack = stack.below
-    if stack is not below or not over:  # it is not further back on the way that led here
-        return Undoing(kind=OperationKind.UNDO, of=0, acts=(), spec=spec, to=number, kept=kept)
-    return Undoing(
-        kind=OperationKind.UNDO, of=over[-1].number, acts=tuple(over), spec=spec, to=number, kept=kept
-    )
+    if stack is not below:  # it is not further back on the way that led here
+        over = []
+    of = over[-1].number if over else 0
+    if spec == state.spec() and not (tried is not None and again and tried.of == of):
+        raise NothingToUndo(state.name, "undo", f"what is declared is as it was after #{number}", number)
+    return Undoing(kind=OperationKind.UNDO, of=of, acts=tuple(over), spec=spec, to=number, kept=kept)
 
 
 def _as_far_as_it_goes(state: ClusterState, spec: ClusterSpec) -> tuple[ClusterSpec, tuple[str, ...]]:
