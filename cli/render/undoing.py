@@ -25,10 +25,10 @@ def heading_of(undoing: Undoing, now: int) -> str:
     told = [printable(f"{act} ({act.actor}, {ago((now - act.time) // 1_000_000)})") for act in undoing.acts]
     if not undoing.to and len(told) == 1:
         return f"{undoing.kind} of {told[0]}"
-    way = (
-        f" to #{undoing.to}{', back over' if told else ': as it was declared then'}" if undoing.to else " of"
-    )
-    return "\n".join([f"{undoing.kind}{way}", *(f"  {line}" for line in told)])
+    way = "of"
+    if undoing.to:
+        way = f"to #{undoing.to}{', back over' if told else ': as it was declared then'}"
+    return "\n".join([f"{undoing.kind} {way}", *(f"  {line}" for line in told)])
 
 
 def _verb(prepared: Prepared) -> str:

@@ -134,9 +134,9 @@ class Undone:
 
 
 class Tried(NamedTuple):
-    """An undo or a redo `of` an operation that failed and was rolled back: asked for again, it is the same one.
+    """An undo or a redo that failed and was rolled back: asked for again, it is the same one.
 
-    `before` is the intent before it, `done` is where things stand as soon as the cloud is as declared.
+    `of` is what it took back, `before` the intent before it, `done` is where things stand as soon as the cloud is as declared.
     """
 
     kind: OperationKind
