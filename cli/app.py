@@ -38,10 +38,13 @@ from .commands import (
     inspect,
     log,
     plan,
+    redo,
     restore,
+    revert,
     scale,
     show,
     snapshots,
+    undo,
     verify,
 )
 from .commands.audit import rebuild as audit_rebuild
@@ -63,6 +66,9 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("blame", blame.blame),
         ("diff", diff.diff),
         ("fork", fork.fork),
+        ("undo", undo.undo),
+        ("redo", redo.redo),
+        ("revert", revert.revert),
     ),
     "Protect": (
         ("capture", capture.capture),

@@ -55,7 +55,7 @@ def fork(
         budget=budget,
         yes=yes,
         dry_run=dry_run,
-        source=anew.source_text(session, then),
+        heading=anew.source_text(session, then),
         as_of=as_of.document(then),
     )
     anew.make_anew(session, of_state(state), context, what, name=name, target=target)

@@ -77,7 +77,7 @@ def restore(
         budget=budget,
         yes=yes,
         dry_run=dry_run,
-        source="" if then is None else anew.source_text(session, then),
+        heading="" if then is None else anew.source_text(session, then),
         as_of=None if then is None else as_of.document(then),
     )
     left = _left(unpacked, written=secrets_out is not None)

@@ -15,6 +15,10 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── CannotTranslate
     ├── WrongAccount
     ├── NothingUnfinished       there is nothing to resume or abandon
+    ├── StillUnfinished         something is, and is to be resumed or abandoned first
+    ├── NothingToUndo           nor to redo, or the operation changed nothing
+    ├── Irreversible            an operation that undo does not take back; says what does
+    ├── ChangedSince            what an operation changed was changed again after it
     ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
     ├── CorruptPlan             a saved plan that cannot be read
     ├── TooManyDeletions        more than `--max-deletions` allows
@@ -105,8 +109,10 @@ from .keeping import (
 )
 from .moving import AnotherHistory, CorruptLines, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
+from .undoing import Again, ChangedSince, Irreversible, NothingToUndo, StillUnfinished
 
 __all__ = [
+    "Again",
     "AlreadyExists",
     "AnotherHistory",
     "ArchiveError",
@@ -114,6 +120,7 @@ __all__ = [
     "BudgetExceeded",
     "Came",
     "CannotTranslate",
+    "ChangedSince",
     "CloudError",
     "CloudSilent",
     "ConfirmationNeeded",
@@ -127,6 +134,7 @@ __all__ = [
     "IndexDiffers",
     "Interrupted",
     "InvalidInput",
+    "Irreversible",
     "KeptByCloud",
     "KubisnapError",
     "Locked",
@@ -139,6 +147,7 @@ __all__ = [
     "NotEncrypted",
     "NotFound",
     "NotSigned",
+    "NothingToUndo",
     "NothingUnfinished",
     "OperationFailed",
     "OutOfTime",
@@ -152,6 +161,7 @@ __all__ = [
     "RollbackIncomplete",
     "Salvaged",
     "StalePlan",
+    "StillUnfinished",
     "StoreDenied",
     "StoreError",
     "StoreUnusable",
