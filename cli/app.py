@@ -44,6 +44,7 @@ from .commands import (
 )
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
+from .commands.stores import copy as stores_copy
 from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
@@ -72,13 +73,17 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "House-keeping": (
         ("keys generate", keys_generate.generate),
         ("keys list", keys_list.list_keys),
+        ("stores copy", stores_copy.copy),
         ("doctor", doctor.doctor),
         ("demo", demo.demo),
         ("completion", completion.completion),
     ),
 }
 
-_NOUNS = {"keys": "Manage the keys that archives are signed and encrypted with."}
+_NOUNS = {
+    "keys": "Manage the keys that archives are signed and encrypted with.",
+    "stores": "Manage where the events are kept.",
+}
 """Commands of two words, by the first."""
 
 

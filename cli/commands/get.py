@@ -43,7 +43,7 @@ def get(
             text = (
                 render.clusters_text(states, now, utc=session.utc)
                 if states
-                else f"no clusters in {wiring.store_url(session)}"
+                else f"no clusters in {journal.url}"
             )
             document = {
                 "clusters": [

@@ -26,6 +26,8 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   │   └── MissingDriver   PostgreSQL, without the package that speaks to it
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
+    │   │   └── HistoryThere    or what is to be copied from another store
+    │   ├── CopyDiffers         what arrived is not what was sent
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
@@ -100,7 +102,7 @@ from .keeping import (
     UnsupportedArchive,
     WrongKey,
 )
-from .moving import AnotherHistory, CorruptLines, NameHeld, Salvaged
+from .moving import AnotherHistory, CopyDiffers, CorruptLines, HistoryThere, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
 
 __all__ = [
@@ -114,12 +116,14 @@ __all__ = [
     "CloudSilent",
     "ConfirmationNeeded",
     "Conflict",
+    "CopyDiffers",
     "CorruptArchive",
     "CorruptLines",
     "CorruptPlan",
     "Denied",
     "Fact",
     "Facts",
+    "HistoryThere",
     "Interrupted",
     "InvalidInput",
     "KeptByCloud",
