@@ -45,6 +45,7 @@ from .commands import (
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
 from .commands.stores import copy as stores_copy
+from .commands.stores import migrate as stores_migrate
 from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
@@ -74,6 +75,7 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("keys generate", keys_generate.generate),
         ("keys list", keys_list.list_keys),
         ("stores copy", stores_copy.copy),
+        ("stores migrate", stores_migrate.migrate),
         ("doctor", doctor.doctor),
         ("demo", demo.demo),
         ("completion", completion.completion),

@@ -270,11 +270,11 @@ class Database:
     def empty(self) -> None:
         """Make it as good as new: that costs a hundredth of what a new one does."""
         self.kill_connections()
+        Database(self.server, "postgres").sql(f"ALTER DATABASE {self.name} RESET ALL")
         self.sql(
             "DROP SCHEMA IF EXISTS kubisnap CASCADE; DROP SCHEMA IF EXISTS public CASCADE;"
             "CREATE SCHEMA public"
         )
-        self.sql(f"ALTER DATABASE {self.name} RESET ALL")
 
 
 def new_database(server: Server) -> Database:
