@@ -50,6 +50,8 @@ from .commands import (
 from .commands.audit import rebuild as audit_rebuild
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
+from .commands.stores import copy as stores_copy
+from .commands.stores import migrate as stores_migrate
 from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
@@ -87,6 +89,8 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("audit rebuild", audit_rebuild.rebuild),
         ("keys generate", keys_generate.generate),
         ("keys list", keys_list.list_keys),
+        ("stores copy", stores_copy.copy),
+        ("stores migrate", stores_migrate.migrate),
         ("doctor", doctor.doctor),
         ("demo", demo.demo),
         ("completion", completion.completion),
@@ -96,6 +100,7 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
 _NOUNS = {
     "audit": "Manage the index of the audit log.",
     "keys": "Manage the keys that archives are signed and encrypted with.",
+    "stores": "Manage where the events are kept.",
 }
 """Commands of two words, by the first."""
 

@@ -49,7 +49,7 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The event store: sqlite:///PATH, or KUBISNAP_STORE.",
+        help="The event store: sqlite:///PATH, postgresql://..., or KUBISNAP_STORE.",
         rich_help_panel=PANEL,
     ),
 ]

@@ -32,10 +32,16 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Serve
         yield server
 
 
-@pytest.fixture
-def team(postgres_server: "Server") -> Iterator["Database"]:
-    """An empty database on it."""
-    from tests.postgres_server import database
+@pytest.fixture(scope="session")
+def team_database(postgres_server: "Server") -> "Database":
+    """One database on it, this worker's."""
+    from tests.postgres_server import new_database
 
-    with database(postgres_server) as made:
-        yield made
+    return new_database(postgres_server)
+
+
+@pytest.fixture
+def team(team_database: "Database") -> Iterator["Database"]:
+    """The worker's database, empty."""
+    yield team_database
+    team_database.empty()

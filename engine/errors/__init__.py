@@ -32,6 +32,8 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
     │   ├── BrokenChain         events are not what was written
     │   ├── IndexDiffers        the audit index is not what the events say
+    │   │   └── HistoryThere    or what is to be copied from another store
+    │   ├── CopyDiffers         what arrived is not what was sent
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
@@ -107,7 +109,7 @@ from .keeping import (
     UnsupportedArchive,
     WrongKey,
 )
-from .moving import AnotherHistory, CorruptLines, NameHeld, Salvaged
+from .moving import AnotherHistory, CopyDiffers, CorruptLines, HistoryThere, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
 from .undoing import Again, ChangedSince, Irreversible, NothingToUndo, StillUnfinished
 
@@ -125,12 +127,14 @@ __all__ = [
     "CloudSilent",
     "ConfirmationNeeded",
     "Conflict",
+    "CopyDiffers",
     "CorruptArchive",
     "CorruptLines",
     "CorruptPlan",
     "Denied",
     "Fact",
     "Facts",
+    "HistoryThere",
     "IndexDiffers",
     "Interrupted",
     "InvalidInput",

@@ -43,7 +43,7 @@ _COUNT_MINE: LiteralString = (
     'JOIN kubisnap.events ON originator_id = mine.stream COLLATE "C" AND originator_version = mine.version '
     "AND topic = mine.tag AND state = mine.bytes"
 )
-_again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
+_again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.1)
 
 
 class _CommitInDoubt(OperationalError):

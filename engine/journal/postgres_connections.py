@@ -77,7 +77,7 @@ def parameters_of(url: str) -> dict[str, Any]:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # whose text quotes what it could not read: perhaps a password
         raise no_store(url) from None
-    if not given.get("sslmode") and not _told_elsewhere(given) and not _is_local(given):
+    if not given.get("sslmode") and not _told_elsewhere(given) and not is_local(given):
         given["sslmode"] = "require"
     return {**_DEFAULTS, **{name: value for name, value in given.items() if value is not None}}
 
@@ -87,7 +87,8 @@ def _told_elsewhere(given: Mapping[str, Any]) -> bool:
     return bool(given.get("service")) or any(os.environ.get(name) for name in names)
 
 
-def _is_local(given: Mapping[str, Any]) -> bool:
+def is_local(given: Mapping[str, Any]) -> bool:
+    """Tell whether what is connected to is this machine."""
     asked = given.get("hostaddr") or given.get("host")
     hosts = str(asked or os.environ.get("PGHOSTADDR") or os.environ.get("PGHOST") or "").split(",")
     return all(host in {"", "localhost", "::1"} or host.startswith(("/", "@", "127.")) for host in hosts)

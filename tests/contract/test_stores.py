@@ -208,7 +208,7 @@ def test_a_store_that_was_not_made_is_empty_and_is_not_made_by_reading(
 ) -> None:
     journal = open_it(create=False)
     assert not journal.made
-    assert journal.claims() == journal.read(OLD) == list(journal.each_of_all()) == []
+    assert (journal.claims(), journal.read(OLD), list(journal.each_of_all())) == ([], [], [])
     with pytest.raises(StoreUnusable, match="does not exist"):
         journal.append(OLD, 0, events(), ENVELOPE)
     assert not open_it(create=False).made
