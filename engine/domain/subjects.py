@@ -14,6 +14,8 @@ CLUSTER: Final = "cluster"
 
 _fields = msgspec.structs.astuple
 
+MOST_WORDS: Final = 2_000
+"""Of an event with more of them the first count: PostgreSQL holds no more than a MiB of words."""
 LONGEST_WORD: Final = 80
 """Of a longer one (a key, a token of some cloud) its beginning counts."""
 
@@ -124,7 +126,8 @@ def words_of(text: str) -> set[str]:
     >>> sorted(words_of("Port 443, from workers-0 (10.0.0.0/16)!"))
     ['10.0.0.0/16', '443', 'from', 'port', 'workers', 'workers-0']
     """
-    return set(chain.from_iterable(map(_of_one, split(text))))
+    found = dict.fromkeys(chain.from_iterable(map(_of_one, split(text))))
+    return set(found) if len(found) <= MOST_WORDS else set(list(found)[:MOST_WORDS])
 
 
 @lru_cache(maxsize=1 << 15)

@@ -188,7 +188,8 @@ class Recorder(SQLiteApplicationRecorder):
             cursor.sqlite_cursor.row_factory = None
             known = map(self.codec.decode, (row[0] for row in rows), (row[1:] for row in rows))
             stored = (StoredRow._make(row[1:]) for row in rows)
-            audit.add(cursor.sqlite_cursor, self.codec, first, zip(recorded or known, stored, strict=True))
+            items = zip(range(first, first + len(rows)), recorded or known, stored, strict=True)
+            audit.add(cursor.sqlite_cursor, self.codec, items)
 
     def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
         """Return the newest event of every stream whose id starts with `prefix`, by stream id."""

@@ -87,13 +87,13 @@ class Indexer:
         self._numbers: dict[str, int] = {}
         self._starts: dict[tuple[str, int], ev.Recorded] = {}
 
-    def index(self, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]) -> Batch:
-        """Return what is to be written for events at the positions from `first` on.
+    def index(self, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> Batch:
+        """Return what is to be written for events, each given with its position in the store.
 
         Raises `IndexBehind` where an event does not follow the one before it.
         """
         batch = Batch()
-        for position, (recorded, row) in enumerate(items, first):
+        for position, recorded, row in items:
             hashed = self._link(recorded.stream, row)
             self._note_time(batch, position, recorded.time)
             if recorded.stream.startswith(NAMES):

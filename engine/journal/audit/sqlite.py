@@ -29,7 +29,7 @@ TABLES: Final = {
     "audit_times": "block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL",
     "audit_format": "version INTEGER PRIMARY KEY",
 }
-_INDEXED: Final = ("stream", "kind", "actor", "outcome")
+_INDEXED: Final = ("stream", "kind", "outcome")
 """Columns of operations that are looked for; each index ends in the row's id, which is its order."""
 
 DIALECT: Final = Dialect(
@@ -156,11 +156,9 @@ def _row(item: Written) -> tuple[int, str, int, str, str, str, int, bytes]:
     )
 
 
-def add(
-    cursor: sqlite3.Cursor, codec: Codec, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]
-) -> None:
-    """Index events that were inserted in this transaction, at the positions from `first` on."""
-    write(cursor, Indexer(SqliteKnown(cursor, codec)).index(first, items))
+def add(cursor: sqlite3.Cursor, codec: Codec, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> None:
+    """Index events that were inserted in this transaction, each given with its position."""
+    write(cursor, Indexer(SqliteKnown(cursor, codec)).index(items))
 
 
 def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000) -> int:
@@ -170,9 +168,8 @@ def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000) -> int:
     indexer = Indexer(SqliteKnown(cursor, codec))
     count = 0
     for part in _parts(cursor, at_once):
-        items = ((codec.decode(row[1], row[2:]), StoredRow(*row[2:])) for row in part)
-        batch = indexer.index(part[0][0], items)
-        write(cursor, batch)
+        items = ((row[0], codec.decode(row[1], row[2:]), StoredRow(*row[2:])) for row in part)
+        write(cursor, indexer.index(items))
         count += len(part)
     return count
 
