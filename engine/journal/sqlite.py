@@ -244,6 +244,8 @@ def _telling(url: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, OperationalError) as error:
+        if "Could not decode" in str(error):  # bytes that somebody made text, and that are none
+            raise NotAStore(url, "an event is not in the form in which it was written") from error
         raise StoreUnusable(url, str(error)) from error
     except (sqlite3.DatabaseError, DatabaseError) as error:
         raise NotAStore(url, str(error)) from error
