@@ -55,12 +55,19 @@ class StoreUnusable(StoreError):
 
 @dataclass(eq=False)
 class LogMoved(StoreError):
-    """Optimistic concurrency: another writer appended to this cluster's log first."""
+    """Optimistic concurrency: another writer appended to this cluster's log first.
+
+    `beyond`: the log does not even reach the position. It is not the one that was read: a backup was put
+    in its place, say.
+    """
 
     kind: ClassVar[str] = "stale-plan"
     expected: int
+    beyond: bool = False
 
     def __str__(self) -> str:
+        if self.beyond:
+            return f"the log ends before position {self.expected}, where it was read: it is another one now"
         return (
             f"the log moved past position {self.expected} while this was decided: somebody else wrote first"
         )
@@ -73,7 +80,7 @@ class LogMoved(StoreError):
     @property
     def facts(self) -> Facts:
         """Return the position that was expected to be the head."""
-        return {"expected_position": self.expected}
+        return {"expected_position": self.expected, "beyond": self.beyond}
 
 
 @dataclass(eq=False)

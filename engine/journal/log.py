@@ -31,7 +31,7 @@ from ..errors import (
 )
 from .audit import sqlite as audit_index
 from .audit.asking import Audit
-from .audit.entries import IndexBehind
+from .audit.entries import BeyondTheEnd, IndexBehind
 from .audit.verifying import ChainReport, verify_chain
 from .codec import Codec, StoredRow
 from .sqlite import Recorder, open_sqlite
@@ -233,7 +233,7 @@ class Journal:
     ) -> list[Recorded]:
         """Append events after position `expected`, all or none, durable on return.
 
-        Raises `LogMoved` when the log is no longer at that position, `StoreUnusable`.
+        Raises `LogMoved` when the log is no longer at that position, or never was, `StoreUnusable`.
         """
         recorded = self._sealed(cluster_id, expected, events, envelope)
         self._insert(expected, recorded)
@@ -357,6 +357,8 @@ class Journal:
             yield
         except IntegrityError as error:
             raise LogMoved(expected) from error
+        except BeyondTheEnd as error:
+            raise LogMoved(expected, beyond=True) from error
         except IndexBehind as error:
             raise NotAStore(
                 self.url, f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"

@@ -38,6 +38,10 @@ class IndexBehind(Exception):
     """An event is to be indexed, and the one before it is not: an old version wrote meanwhile, say."""
 
 
+class BeyondTheEnd(Exception):
+    """An event is to be indexed, and the one before it is not in the log."""
+
+
 @dataclass
 class Written:
     """An operation in the index: `id` is the position of its first event. `new`: it was not there."""
@@ -62,7 +66,10 @@ class Known(Protocol):
     """What is in the store already, in the transaction that adds to it."""
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
+        """Return the hash of a stream's event.
+
+        Raises `IndexBehind` where the event has none, `BeyondTheEnd` where there is no such event.
+        """
         ...
 
     def number(self, stream: str) -> int:
@@ -90,7 +97,8 @@ class Indexer:
     def index(self, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]) -> Batch:
         """Return what is to be written for events at the positions from `first` on.
 
-        Raises `IndexBehind` where an event does not follow the one before it.
+        Raises `BeyondTheEnd` where an event does not follow one of the log, `IndexBehind` where that
+        one is not in the index.
         """
         batch = Batch()
         for position, (recorded, row) in enumerate(items, first):
@@ -109,7 +117,7 @@ class Indexer:
     def _link(self, stream: str, row: StoredRow) -> bytes:
         version, before = self._heads.get(stream) or self._head(stream, row.version - 1)
         if version != row.version - 1:
-            raise IndexBehind(f"event {row.version - 1} of {stream}")
+            raise BeyondTheEnd(f"event {row.version - 1} of {stream}")
         hashed = chain.link(before, row.version, row.tag, row.state)
         self._heads[stream] = row.version, hashed
         return hashed

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ...domain import events as ev
 from ..codec import Codec, StoredRow
-from .entries import Batch, IndexBehind, Indexer, Written, packed, unpacked
+from .entries import Batch, BeyondTheEnd, IndexBehind, Indexer, Written, packed, unpacked
 from .sql import Dialect, Run
 
 FORMAT: Final = 1
@@ -88,13 +88,15 @@ class SqliteKnown:
         self._codec = codec
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
+        """Return the hash of a stream's event. Raises `IndexBehind`, `BeyondTheEnd`."""
         found = self._cursor.execute(
-            "SELECT a.hash FROM stored_events e JOIN audit_entries a ON a.position = e.rowid "
+            "SELECT a.hash FROM stored_events e LEFT JOIN audit_entries a ON a.position = e.rowid "
             "WHERE e.originator_id = ? AND e.originator_version = ?",
             (stream, version),
         ).fetchone()
         if found is None:
+            raise BeyondTheEnd(f"event {version} of {stream}")
+        if found[0] is None:
             raise IndexBehind(f"event {version} of {stream}")
         return bytes(found[0])
 
