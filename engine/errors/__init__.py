@@ -22,6 +22,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── StoreError              the event store
     │   ├── NotAStore
     │   ├── StoreUnusable
+    │   ├── DamagedIndex        the audit index, which can be made anew
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
     │   ├── UnknownEvent        written by a newer kubisnap
@@ -83,6 +84,7 @@ from .endings import CloudSilent, Interrupted, OperationFailed, OutOfTime, Perha
 from .keeping import (
     ArchiveError,
     CorruptArchive,
+    DamagedIndex,
     LogMoved,
     MalformedEvent,
     MissingParent,
@@ -113,6 +115,7 @@ __all__ = [
     "CorruptArchive",
     "CorruptLines",
     "CorruptPlan",
+    "DamagedIndex",
     "Denied",
     "Fact",
     "Facts",

@@ -54,6 +54,27 @@ class StoreUnusable(StoreError):
 
 
 @dataclass(eq=False)
+class DamagedIndex(StoreError):
+    """The audit index does not go with the events, or cannot be read. The events are not concerned."""
+
+    kind: ClassVar[str] = "corrupt"
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the audit index is damaged: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Say how it is made anew."""
+        return "kubisnap audit rebuild      makes it anew from the events"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the problem."""
+        return {"problem": self.problem}
+
+
+@dataclass(eq=False)
 class LogMoved(StoreError):
     """Optimistic concurrency: another writer appended to this cluster's log first.
 

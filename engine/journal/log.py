@@ -22,6 +22,7 @@ from ..domain.state import ClusterState, fold
 from ..errors import (
     AlreadyExists,
     AnotherHistory,
+    DamagedIndex,
     InvalidInput,
     LogMoved,
     NameHeld,
@@ -102,17 +103,23 @@ class Journal:
     def rebuild_audit(self) -> int:
         """Drop the audit index and make it anew from the events; return how many there are.
 
-        Raises `StoreUnusable`, and `MalformedEvent` or `UnknownEvent` where an event cannot be read: the
-        index stays as it was then.
+        Raises `StoreUnusable`, and `MalformedEvent`, `UnknownEvent` or `NotAStore` where an event cannot
+        be read or is missing: the index stays as it was then.
         """
         if self._recorder is None:
             raise StoreUnusable(self.url, "it does not exist")
-        with self._lock, self._telling(0):
+        with self._lock, self._telling(0), self._telling_gaps():
             return self._recorder.rebuild()
 
     def verify(self, stream: str) -> ChainReport:
-        """Verify a stream's hash chain. One part of the log is in memory at a time."""
-        return verify_chain(self.audit.run, self.audit.event, stream)
+        """Verify a stream's hash chain. One part of the log is in memory at a time.
+
+        Raises `NotAStore` where a row of the log cannot be an event, `DamagedIndex`.
+        """
+        try:
+            return verify_chain(self.audit.run, self.audit.event, stream)
+        except ValueError as error:
+            raise NotAStore(self.url, f"the log of {stream} is damaged: {error}") from error
 
     def audit_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; changes nothing.
@@ -121,7 +128,7 @@ class Journal:
         """
         if self._recorder is None:
             return []
-        with self._telling(0):
+        with self._telling(0), self._telling_gaps():
             return self._recorder.index_differences()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
@@ -351,6 +358,14 @@ class Journal:
             self._recorder.insert_rows(rows, recorded)
 
     @contextmanager
+    def _telling_gaps(self) -> Iterator[None]:
+        """Where all events are read, one that does not follow another is damage."""
+        try:
+            yield
+        except BeyondTheEnd as error:
+            raise NotAStore(self.url, f"a log in it is damaged: {error} is missing") from error
+
+    @contextmanager
     def _telling(self, expected: int) -> Iterator[None]:
         """Turn the library's errors into ours, and those of SQLite that it lets through."""
         try:
@@ -360,9 +375,7 @@ class Journal:
         except BeyondTheEnd as error:
             raise LogMoved(expected, beyond=True) from error
         except IndexBehind as error:
-            raise NotAStore(
-                self.url, f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
-            ) from error
+            raise DamagedIndex(f"it lacks {error}") from error
         except (OperationalError, sqlite3.OperationalError) as error:
             raise StoreUnusable(self.url, str(error)) from error
         except (DatabaseError, sqlite3.DatabaseError) as error:

@@ -9,6 +9,7 @@ import msgspec
 from ...domain import events as ev
 from ...domain.history import OperationView, begun, tell
 from ...domain.subjects import subject
+from ...errors import DamagedIndex
 from ..codec import StoredRow
 from . import chain
 from .terms import terms
@@ -144,7 +145,7 @@ class Indexer:
             return found
         at = recorded.stream, recorded.cause
         start = self._starts.get(at)
-        if start is None and recorded.cause:
+        if start is None and 0 < recorded.cause < recorded.version:  # what comes later is not known yet
             start = self._known.event(*at)
         if start is None or start.operation != recorded.operation:
             return ""
@@ -177,7 +178,13 @@ def packed(view: OperationView) -> bytes:
 
 
 def unpacked(data: bytes, names: Mapping[str, str], stream: str) -> OperationView:
-    """Return an operation from the index, its cluster by the name that `names` has for it."""
-    view = _VIEWS.decode(data)
+    """Return an operation from the index, its cluster by the name that `names` has for it.
+
+    Raises `DamagedIndex`.
+    """
+    try:
+        view = _VIEWS.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedIndex(f"an operation of {stream[:8]} cannot be read: {error}") from error
     view.cluster = names.get(stream, stream[:8])
     return view
