@@ -7,7 +7,7 @@ one of a newer schema, or with an unknown tag, is refused by name: reading it wr
 
 from collections.abc import Callable, Iterable, Mapping
 from types import GenericAlias
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,10 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 """Less than what a block of an archive holds, so that every event can be captured."""
 
 
+_Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""Of an envelope: what a database's integer holds. In msgpack there would be room for one bit more."""
+
+
 class StoredRow(NamedTuple):
     """An event as it is stored and archived: position in its stream, tag, bytes."""
 
@@ -44,11 +48,11 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     `Codec.encode` and `_decoder_of_the_whole` write and read the same array without this class.
     """
 
-    schema: int
-    time: int
+    schema: _Number
+    time: _Number
     actor: str
-    operation: int
-    cause: int
+    operation: _Number
+    cause: _Number
     reason: str
     payload: msgspec.Raw
 

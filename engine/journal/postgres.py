@@ -25,11 +25,11 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, tuple_row
 
 from ..domain.events import Recorded
-from ..errors import LogMoved, NotAStore, StoreDenied, StoreUnusable
+from ..errors import DamagedIndex, LogMoved, NotAStore, StoreDenied, StoreUnusable
 from . import postgres_schema
 from .addresses import shown
 from .audit import postgres as audit
-from .audit.entries import IndexBehind
+from .audit.entries import BeyondTheEnd, IndexBehind
 from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
 from .postgres_connections import Connections, Declined, Denied, Unreachable, parameters_of
@@ -296,9 +296,10 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 yield
             except IntegrityError as error:
                 raise LogMoved(expected) from error
+            except BeyondTheEnd as error:
+                raise LogMoved(expected, beyond=True) from error
             except IndexBehind as error:
-                problem = f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
-                raise NotAStore(url, problem) from error
+                raise DamagedIndex(f"it lacks {error}") from error
 
     def close(self) -> None:
         """Close all connections."""

@@ -19,6 +19,8 @@ FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
 _TURNS: Final = ("OperationStarted", "OperationFinished", "RollbackStarted", "SnapshotCaptured")
+_BACK: Final = 100
+"""Events that are looked at together, back from where a time must be."""
 
 
 class _Operation(NamedTuple):
@@ -309,7 +311,7 @@ class Audit:
                 "SELECT e.originator_version, a.time FROM stored_events e "  # noqa: S608
                 f"JOIN audit_entries a ON a.position = {self._event} "
                 "WHERE e.originator_id = ? AND e.originator_version <= ? "
-                "ORDER BY e.originator_version DESC LIMIT 100",
+                f"ORDER BY e.originator_version DESC LIMIT {_BACK:d}",
                 (cluster, last),
             )
             found = next((version for version, when in rows if when <= time), None)

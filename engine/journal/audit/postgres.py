@@ -8,7 +8,7 @@ from psycopg.rows import tuple_row
 
 from ...domain import events as ev
 from ..codec import Codec, StoredRow
-from .entries import Batch, IndexBehind, Indexer, Written, packed, unpacked
+from .entries import Batch, BeyondTheEnd, IndexBehind, Indexer, Written, packed, unpacked
 from .sql import Dialect
 
 TABLES: Final[LiteralString] = """
@@ -95,14 +95,16 @@ class PostgresKnown:
         self._codec = codec
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
+        """Return the hash of a stream's event. Raises `IndexBehind`, `BeyondTheEnd`."""
         found = self._cursor.execute(
             "SELECT a.hash FROM kubisnap.events e "
-            "JOIN kubisnap.audit_entries a ON a.position = e.notification_id "
+            "LEFT JOIN kubisnap.audit_entries a ON a.position = e.notification_id "
             "WHERE e.originator_id = %s AND e.originator_version = %s",
             (stream, version),
         ).fetchone()
         if found is None:
+            raise BeyondTheEnd(f"event {version} of {stream}")
+        if found[0] is None:
             raise IndexBehind(f"event {version} of {stream}")
         return bytes(found[0])
 
@@ -262,7 +264,7 @@ def differences(connection: Connection[Any], codec: Codec) -> list[str]:
             streams |= {row[1] for row in part if not row[1].startswith("name:")}
             if _entries(asking, part[0][0], part[-1][0]) != _expected(batch):
                 found.add("audit_entries")
-    except IndexBehind:
+    except (IndexBehind, BeyondTheEnd):
         return ["audit_entries"]
     if _count(asking, "SELECT count(*) FROM kubisnap.audit_entries") != count:
         found.add("audit_entries")
