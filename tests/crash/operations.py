@@ -35,7 +35,7 @@ from kubisnap.engine.operations.abandoning import carry_out_rollback, prepare_ro
 from kubisnap.engine.operations.snapshots import prepare_restore, unpack
 from tests.crash.camera import Camera, Picture, picture
 from tests.unit.engine.operations.test_rollback import bigger
-from tests.unit.engine.world import World, spec, unsynced, with_count
+from tests.unit.engine.world import World, spec, unsynced
 
 NO = Rejected("sandbox", "no")
 _STRANGER = "f" * 32
@@ -150,14 +150,14 @@ def _made(workers: int = 1) -> Act:
     return lambda world: world.create(spec(workers=workers))
 
 
-def _scaled(world: World) -> None:
-    """A cluster that was changed and then made smaller: the undo of that adds, the redo takes away."""
-    world.create(spec(workers=2))
-    world.apply(with_count(changed(spec()), 0))
+def _changed(world: World) -> None:
+    """A cluster of which every kind of resource was changed."""
+    world.create()
+    world.apply(changed(spec()))
 
 
 def _undone(world: World) -> None:
-    _scaled(world)
+    _changed(world)
     world.undo()
 
 
@@ -167,7 +167,7 @@ _ALL = (
     Operation("grow", _made(), lambda world: world.apply(bigger(spec()))),
     Operation("scale-up", _made(), lambda world: world.scale(3)),
     Operation("scale-down", _made(3), lambda world: world.scale(1)),
-    Operation("undo", _scaled, lambda world: world.undo()),
+    Operation("undo", _changed, lambda world: world.undo()),
     Operation("redo", _undone, lambda world: world.redo()),
     Operation("restore", _made(), _restore, cluster="web-eu"),
     Operation("delete", _made(), lambda world: world.delete(), deletes=True),

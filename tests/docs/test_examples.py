@@ -101,6 +101,15 @@ def test_the_snapshots_of_the_readme_work_as_typed(tmp_path: Path) -> None:
     assert "restore web-eu from web (stdin)" in printed
 
 
+def test_undo_works_as_typed_and_says_what_the_page_shows(tmp_path: Path) -> None:
+    [block] = blocks("docs/undo.md", "console", "try: undo")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    told = [line for line in block.splitlines() if line.startswith("#")]
+    assert [line.partition(" · ")[0] for line in printed.splitlines()[: len(told)]] == told
+
+
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:
     [block] = blocks("README.md", "console", "try: digitalocean")
 
