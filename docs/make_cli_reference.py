@@ -80,6 +80,11 @@ the calls would have given. What could not be taken back is named, with exit sta
 tries again. While an operation runs nobody else may change its cluster (exit status 11); its hold ends with
 it, or two minutes after its process wrote last.
 
+## Undo
+
+`undo`, `redo` and `revert` plan the way back and record it as a new operation; what can be undone, and what is lost, is
+shown before. See [undo.md](undo.md).
+
 ## Saved plans
 
 `kubisnap plan ... --out new.plan` saves a plan, `kubisnap show new.plan` shows it at any time, and

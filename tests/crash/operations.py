@@ -150,12 +150,25 @@ def _made(workers: int = 1) -> Act:
     return lambda world: world.create(spec(workers=workers))
 
 
+def _changed(world: World) -> None:
+    """A cluster of which every kind of resource was changed."""
+    world.create()
+    world.apply(changed(spec()))
+
+
+def _undone(world: World) -> None:
+    _changed(world)
+    world.undo()
+
+
 _ALL = (
     Operation("create", _nothing, lambda world: world.create()),
     Operation("apply", _made(), lambda world: world.apply(changed(spec()))),
     Operation("grow", _made(), lambda world: world.apply(bigger(spec()))),
     Operation("scale-up", _made(), lambda world: world.scale(3)),
     Operation("scale-down", _made(3), lambda world: world.scale(1)),
+    Operation("undo", _changed, lambda world: world.undo()),
+    Operation("redo", _undone, lambda world: world.redo()),
     Operation("restore", _made(), _restore, cluster="web-eu"),
     Operation("delete", _made(), lambda world: world.delete(), deletes=True),
     Operation("create-failing", _nothing, lambda world: world.create(), spoil=_spoil),

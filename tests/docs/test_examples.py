@@ -127,6 +127,15 @@ def test_every_way_to_name_a_moment_that_the_documents_list_is_one() -> None:
         parse_ref(word, now=1_793_611_800_000_000, zone=UTC)
 
 
+def test_undo_works_as_typed_and_says_what_the_page_shows(tmp_path: Path) -> None:
+    [block] = blocks("docs/undo.md", "console", "try: undo")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    told = [line for line in block.splitlines() if line.startswith("#")]
+    assert [line.partition(" · ")[0] for line in printed.splitlines()[: len(told)]] == told
+
+
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:
     [block] = blocks("README.md", "console", "try: digitalocean")
 
