@@ -4,6 +4,6 @@ import os
 
 from hypothesis import settings
 
-for name, examples in {"dev": 100, "ci": 200, "deep": 3_000}.items():
+for name, examples in {"dev": 50, "ci": 100, "deep": 3_000}.items():
     settings.register_profile(name, max_examples=examples, deadline=None, print_blob=True, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
