@@ -335,8 +335,11 @@ class World:
             self.journal, self.cloud, spec() if cluster is None else cluster, self.context()
         )
 
-    def prepare_apply(self, cluster: ClusterSpec | None = None, name: str = "web") -> Prepared:
-        return prepare_change(self.cloud, self.state(name), self.context(), spec=cluster)
+    def prepare_apply(
+        self, cluster: ClusterSpec | None = None, name: str = "web", state: ClusterState | None = None
+    ) -> Prepared:
+        state = self.state(name) if state is None else state
+        return prepare_change(self.cloud, state, self.context(), spec=cluster)
 
     def prepare_delete(self, name: str = "web") -> Prepared:
         return prepare_delete(self.cloud, self.state(name), self.context())
@@ -392,8 +395,8 @@ class World:
 
     def assert_converged(self, name: str = "web") -> None:
         """What is declared is there, once; nothing else of ours is; planning finds nothing to do."""
-        state = self.state(name)
-        wanted = {item.key: item.resource for item in self.desired(name)}
+        state, _ = self.assert_sound(name)
+        wanted = {item.key: item.resource for item in blueprint(state.spec(), self.sandbox.catalogue())}
         assert state.bindings.keys() == wanted.keys()
         assert all(binding.ready for binding in state.bindings.values())
         held = {(item["kind"], item["id"]): item for item in self.dump()}
@@ -410,19 +413,19 @@ class World:
             if binding.owned
         )
         assert mine == named
-        assert self.prepare_apply(name=name).empty
-        self.assert_sound(name)
+        assert self.prepare_apply(name=name, state=state).empty
 
     def assert_nothing_left(self, name: str = "web") -> None:
         """Nothing of the cluster is in the account."""
         cluster_id = self.journal.cluster_id(name, gone=True)
         assert [item for item in self.dump() if item["cluster"] == cluster_id] == []
 
-    def assert_sound(self, name: str = "web") -> None:
-        """The log has no gap, and folds to what the journal says."""
-        events = self.log(name)
+    def assert_sound(self, name: str = "web") -> tuple[ClusterState, list[ev.Recorded]]:
+        """The log has no gap, and folds to what the journal says: return both."""
+        events, state = self.log(name), self.state(name)
         assert [item.version for item in events] == list(range(1, len(events) + 1))
-        assert fold(events) == self.state(name)
+        assert fold(events) == state
+        return state, events
 
 
 @contextmanager
