@@ -431,7 +431,13 @@ class World:
 @contextmanager
 def unsynced() -> Iterator[None]:
     """Let stores and sandboxes skip fsync, where a test is not about what a power cut leaves."""
-    patch = pytest.MonkeyPatch()
+    with pytest.MonkeyPatch.context() as patch:
+        without_syncs(patch)
+        yield
+
+
+def without_syncs(patch: pytest.MonkeyPatch) -> None:
+    """Let stores and sandboxes skip fsync until the patch is undone."""
     create, prepare = sqlite._Pool._create_connection, schema._prepare
 
     def fast(pool: sqlite._Pool) -> Any:
@@ -445,10 +451,6 @@ def unsynced() -> Iterator[None]:
 
     patch.setattr(sqlite._Pool, "_create_connection", fast)
     patch.setattr(schema, "_prepare", prepared_fast)
-    try:
-        yield
-    finally:
-        patch.undo()
 
 
 _EMPTY: dict[str, bytes] = {}
