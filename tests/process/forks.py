@@ -96,11 +96,13 @@ def _become(words: list[str], folder: str, environment: dict[str, str]) -> NoRet
         os.environ.update(environment)
         tempfile.tempdir = None  # it was found out with another environment
         for number, name in enumerate((os.devnull, "out", "err")):
-            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY, 0o600)
+            descriptor = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY, 0o600
+            )
             os.dup2(descriptor, number)
             os.close(descriptor)
-        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - as long as the process
-        sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8") for number in (1, 2))  # noqa: SIM115
+        sys.stdin = os.fdopen(0, encoding="utf-8")
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding="utf-8") for number in (1, 2))
         sys.argv = ["kubisnap", *words]
         from kubisnap.cli.app import main
 
