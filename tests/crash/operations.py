@@ -291,8 +291,9 @@ def _kinds(world: World, name: str) -> list[ev.OperationKind]:
 
 
 def _apply(world: World, name: str) -> None:
-    if not world.state(name).gone and not world.prepare_apply(name=name).empty:
-        world.apply(name=name)
+    state = world.state(name)
+    if not state.gone and not (prepared := world.prepare_apply(name=name, state=state)).empty:
+        world.carry_out(prepared, ev.OperationKind.APPLY)
 
 
 # ── what must be so ──────────────────────────────────────────────────────────────────────────────
@@ -331,12 +332,11 @@ def assert_all_is_well(world: World, stage: Scene, wanted: Inventory) -> None:
     assert strangers(world) == stage.strangers
     for claim in world.journal.claims():
         name = claim.name
-        world.assert_sound(name)
-        state = world.state(name)
+        state, log = world.assert_sound(name)
         assert state.open is None
         assert state.pending() is None
-        ran = [item for item in world.log(name) if isinstance(item.event, ev.OperationStarted)]
-        ended = [item for item in world.log(name) if isinstance(item.event, ev.OperationFinished)]
+        ran = [item for item in log if isinstance(item.event, ev.OperationStarted)]
+        ended = [item for item in log if isinstance(item.event, ev.OperationFinished)]
         numbers = list(range(1, state.operations + 1))
         assert [item.operation for item in ran] == [item.operation for item in ended] == numbers
         assert state.gone == claim.released

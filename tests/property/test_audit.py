@@ -51,6 +51,7 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(asking, "_BACK", 2)
         patch.setattr(verifying, "_AT_ONCE", 3)
         patch.setattr(log, "_ROWS_AT_ONCE", 3)
+        assert index.build.__kwdefaults__
         patch.setitem(index.build.__kwdefaults__, "at_once", 5)
         patch.setattr(sqlite, "_Pool", Unsynced)
         yield
