@@ -6,16 +6,19 @@ one go. A row comes back byte for byte; what is not a row as the journal writes 
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, repeat
-from operator import is_not, sub
-from typing import Annotated, Any, Final, NamedTuple, get_args
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import accumulate, chain, islice, repeat
+from operator import call, itemgetter, sub
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from ..engine.domain.events import AnyEvent, Event, Recorded
-from ..engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
-from .format import MAX_TIME, Malformed, canonical, encode
+from ..engine.errors import MalformedEvent
+from ..engine.journal.codec import MAX_EVENT_BYTES, UNREADABLE, Codec, StoredRow
+from .format import MAX_TIME, VERSION, Malformed, canonical, encode
 
 BLOCK_EVENTS: Final = 8192
 BLOCK_BYTES: Final = 2 * 1024 * 1024
@@ -34,6 +37,8 @@ _Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
+_T = TypeVar("_T")
+_Hashable = TypeVar("_Hashable", bound=Hashable)
 _Row = tuple[int, int, str, int, int, str, msgspec.Raw]
 _ROWS = msgspec.msgpack.Decoder(list[_Row])
 
@@ -58,14 +63,40 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
-_Envelopes = tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]
-"""Times, actors, operations, causes, reasons: in the order in which an envelope has them."""
+class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """`Columns` as they are read: numbers are not decoded yet, see `_numbers`."""
 
-_COLUMNS = msgspec.msgpack.Decoder(Columns)
-_EVENTS = msgspec.msgpack.Decoder(list[AnyEvent])
-_TODAY: Final = frozenset(get_args(AnyEvent))
+    tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=MAX_TAGS)]
+    actors: _Table
+    reasons: _Table
+    kinds: _Bytes
+    schemas: _Bytes
+    times: msgspec.Raw
+    who: msgspec.Raw
+    operations: msgspec.Raw
+    causes: msgspec.Raw
+    why: msgspec.Raw
+    payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+
+
+class _Block(NamedTuple):
+    """A block that was decoded and checked. Of the envelopes' columns each can be taken once."""
+
+    tags: tuple[str, ...]
+    kinds: bytes
+    schemas: bytes
+    envelopes: tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]
+    """Times, actors, operations, causes, reasons: in the order in which an envelope has them."""
+    payloads: tuple[msgspec.Raw, ...]
+
+
+_STORED = msgspec.msgpack.Decoder(_Stored)
+_STORED_FIELDS: Final = len(_Stored.__struct_fields__)
+_NUMBERS = msgspec.msgpack.Decoder(_Column)
+_EVENT = msgspec.msgpack.Decoder(AnyEvent)
 _AT_ONCE: Final = 128
-"""So many events are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
+"""So many rows are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
+_EVENTS_AT_ONCE: Final = 64
 _TIMES = struct.Struct(">QQ")
 """Ahead of the columns: when the first and the last event happened, so that nobody decodes to know."""
 
@@ -108,7 +139,9 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     if max(map(len, states)) > MAX_EVENT_BYTES:
         raise Malformed("an event is larger than any may be")
     schemas, times, actors, operations, causes, reasons, payloads = _turned(states, first)
-    _check_range(times, operations, causes)
+    _check_times(min(times), max(times))
+    for numbers in (operations, causes):
+        _in_range(numbers, min(numbers), max(numbers))
     kinds, people, whys = _table(tags), _table(actors), _table(reasons)
     _check_tags(kinds)
     if min(schemas) < 0 or max(schemas) > 255:
@@ -129,7 +162,7 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     return Packed(_TIMES.pack(times[0], times[-1]) + encode(columns), len(rows), times[0], times[-1])
 
 
-def _table(values: Iterable[str]) -> dict[str, int]:
+def _table(values: Iterable[_Hashable]) -> dict[_Hashable, int]:
     return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
@@ -200,30 +233,58 @@ class EventBlock:
         else:
             self._decoded()
 
-    def _decoded(self) -> tuple[Columns, _Envelopes]:
+    def _decoded(self) -> _Block:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
-        found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
-        columns = (found.kinds, found.schemas, found.times, found.who, found.operations, found.causes)
-        if {len(found.payloads), len(found.why), *map(len, columns)} != {self.count}:
+        found = self._stored()
+        numbers = (found.times, found.who, found.operations, found.causes, found.why)
+        times, who, operations, causes, why = (_numbers(column, self.count) for column in numbers)
+        columns = (found.kinds, found.schemas, times, who, operations, causes, why, found.payloads)
+        if {*map(len, columns)} != {self.count}:
             raise Malformed("the columns of a block of events differ in length")
         _check_numbers(found.kinds, found.tags)
-        _check_numbers(found.who, found.actors)
-        _check_numbers(found.why, found.reasons)
+        _check_numbers(who, found.actors)
+        _check_numbers(why, found.reasons)
         _check_tags(found.tags)
-        times = tuple(accumulate(found.times))
-        operations = tuple(accumulate(found.operations))
-        causes = tuple(map(sub, self._versions(), found.causes))
-        _check_range(times, operations, causes)
-        if (times[0], times[-1]) != self.times():
+        envelopes = (
+            self._times(times),
+            _looked_up(found.actors, who),
+            _in_range(*_sums(operations)),
+            self._causes(causes),
+            _looked_up(found.reasons, why),
+        )
+        return _Block(found.tags, found.kinds, found.schemas, envelopes, found.payloads)
+
+    def _stored(self) -> _Stored:
+        """Return the columns, in their one encoding but for the numbers; payloads are as they are."""
+        try:
+            found = _STORED.decode(memoryview(self._raw)[_TIMES.size :])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed(f"a block of events is not what format {VERSION} says") from error
+        *before, payloads = msgspec.structs.astuple(found)
+        again = b"".join((_array_of(_STORED_FIELDS), *map(encode, before), _array_of(len(payloads))))
+        if not self._raw.startswith(again, _TIMES.size):
+            raise Malformed("a block of events is not in its one encoding")
+        return found
+
+    def _times(self, differences: Sequence[int]) -> Iterable[int]:
+        times, least, most = _sums(differences)
+        _check_times(least, most)
+        if (differences[0], sum(differences)) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
-        actors, reasons = map(found.actors.__getitem__, found.who), map(found.reasons.__getitem__, found.why)
-        return found, (times, actors, operations, causes, reasons)
+        return times
+
+    def _causes(self, differences: Sequence[int]) -> Iterable[int]:
+        causes = map(sub, self._versions(), differences)
+        if min(differences) >= 0 and max(differences) <= self.first:
+            return causes  # from 0 to the event's own position, all of them
+        found = tuple(causes)
+        return _in_range(found, min(found), max(found))
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
-        found, envelope = self._decoded()
-        tags = map(found.tags.__getitem__, found.kinds)
-        envelopes = zip(found.schemas, *envelope, found.payloads, strict=True)
+        found = self._decoded()
+        tags = _looked_up(found.tags, found.kinds)
+        envelopes = zip(found.schemas, *found.envelopes, found.payloads, strict=True)
         rows = list(map(StoredRow, self._versions(), tags, map(encode, envelopes)))
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
             raise Malformed("an event is larger than any may be")
@@ -234,41 +295,86 @@ class EventBlock:
 
         Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
         """
+        # a chain and not a generator: what is between an event and who asks for it is paid for each
+        return chain.from_iterable(self._events(codec, stream))
+
+    def _events(self, codec: Codec, stream: str) -> Iterator[Iterable[Recorded]]:
         if len(self._raw) > _SURELY_SMALL:
             self.rows()
-        found, envelope = self._decoded()
-        types = [codec.type_of(tag) for tag in found.tags]
-        written = set(zip(found.kinds, found.schemas, strict=True))
-        if not all(
-            cls and cls in _TODAY and schema == cls.SCHEMA
-            for kind, schema in written
-            for cls in (types[kind],)
-        ):
-            # by way of the rows, which brings older ones up and refuses newer ones by name
-            yield from (codec.decode(stream, row) for row in self.rows())
+        found = self._decoded()
+        places, pairs = _written(found)
+        reads = [each for kind, schema in pairs if (each := codec.reads(found.tags[kind], schema))]
+        if len(reads) < len(pairs):
+            yield (codec.decode(stream, row) for row in self.rows())  # which names what it does not know
             return
-        payloads = chain.from_iterable(self._payloads(found, types, codec))
-        yield from map(Recorded, repeat(stream), self._versions(), *envelope, found.schemas, payloads)
+        decoders, schemas = zip(*reads, strict=True)
+        decoded = map(call, _looked_up(decoders, places), found.payloads)
+        events = chain.from_iterable(self._payloads(decoded, found, codec))
+        envelopes = (*found.envelopes, _looked_up(schemas, places))
+        yield map(Recorded, repeat(stream), self._versions(), *envelopes, events)
 
-    def _payloads(
-        self, found: Columns, types: Sequence[type[Event] | None], codec: Codec
-    ) -> Iterator[Iterable[Event]]:
-        """Yield the events that the payloads are, some at once, each of the type that its tag says."""
-        for start in range(0, self.count, _AT_ONCE):
-            raws = found.payloads[start : start + _AT_ONCE]
-            kinds = found.kinds[start : start + _AT_ONCE]
+    def _payloads(self, decoded: Iterator[Event], found: _Block, codec: Codec) -> Iterator[Iterable[Event]]:
+        """Yield the events that the payloads are, some at once."""
+        for start in range(0, self.count, _EVENTS_AT_ONCE):
             try:
-                events = _EVENTS.decode(array(len(raws), b"".join(raws)))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                # the codec takes an event that does not repeat its tag, and names the one that is wrong
-                yield (codec.decode("", row).event for row in self.rows()[start:])
+                events = list(islice(decoded, _EVENTS_AT_ONCE))
+            except UNREADABLE:
+                yield map(partial(_named, codec), self.rows()[start:], found.payloads[start:])
                 return
-            if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
-                raise Malformed("a payload is of another kind of event than its tag")
             yield events
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
+
+
+def _array_of(count: int) -> bytes:
+    """Return the header of an array as msgpack writes it."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)
+
+
+def _numbers(column: msgspec.Raw, count: int) -> Sequence[int]:
+    """Return a column's numbers. Where none is below 0 or above 127, its bytes are the numbers."""
+    data, header = bytes(column), _array_of(count)
+    numbers = data[len(header) :]
+    if len(numbers) == count and numbers.isascii() and data.startswith(header):
+        return numbers
+    return canonical(_NUMBERS, data, "a block of events")
+
+
+def _sums(differences: Sequence[int]) -> tuple[Iterable[int], int, int]:
+    """Return what the differences add up to, one by one; the least and the most of that."""
+    if min(differences) >= 0:  # it only goes up, so that its ends tell
+        return accumulate(differences), differences[0], sum(differences)
+    found = tuple(accumulate(differences))
+    return found, min(found), max(found)
+
+
+def _looked_up(table: Sequence[_T], numbers: Sequence[int]) -> tuple[_T, ...]:
+    """Return the entries that the numbers name, which are known to be in the table."""
+    return itemgetter(*numbers)(table) if len(numbers) > 1 else (table[numbers[0]],)
+
+
+def _written(found: _Block) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+    """Return for each event its place among the kinds and schemas that occur together, and those."""
+    first = found.schemas[:1]
+    if found.schemas.count(first) == len(found.schemas):
+        return found.kinds, [(kind, first[0]) for kind in range(len(found.tags))]
+    each = tuple(zip(found.kinds, found.schemas, strict=True))
+    pairs = _table(each)
+    return tuple(map(pairs.__getitem__, each)), tuple(pairs)
+
+
+def _named(codec: Codec, row: StoredRow, payload: msgspec.Raw) -> Event:
+    """Return an event of which not much is known; what is wrong with it is raised by its name."""
+    try:
+        return codec.decode("", row).event
+    except MalformedEvent:
+        with suppress(*UNREADABLE):
+            _EVENT.decode(payload)
+            raise Malformed("a payload is of another kind of event than its tag") from None
+        raise
 
 
 def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
@@ -277,8 +383,13 @@ def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
         raise Malformed("a table of a block of events is not in the order of its use")
 
 
-def _check_range(times: Sequence[int], operations: Sequence[int], causes: Sequence[int]) -> None:
-    if min(times) < 0 or max(times) > MAX_TIME:
+def _check_times(least: int, most: int) -> None:
+    if least < 0 or most > MAX_TIME:
         raise Malformed("an event has a time outside the years 1970 to 9999")
-    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (operations, causes)):
+
+
+def _in_range(numbers: Iterable[int], least: int, most: int) -> Iterable[int]:
+    """Return the numbers, which are operations or causes."""
+    if least < 0 or most > MAX_NUMBER:
         raise Malformed("an event has an operation or a cause that is no number of any")
+    return numbers
