@@ -7,7 +7,6 @@ one go. A row comes back byte for byte; what is not a row as the journal writes 
 
 import struct
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import accumulate, chain, islice, repeat
 from operator import call, itemgetter, sub
@@ -274,11 +273,8 @@ class EventBlock:
         return times
 
     def _causes(self, differences: Sequence[int]) -> Iterable[int]:
-        causes = map(sub, self._versions(), differences)
-        if min(differences) >= 0 and max(differences) <= self.first:
-            return causes  # from 0 to the event's own position, all of them
-        found = tuple(causes)
-        return _in_range(found, min(found), max(found))
+        causes = tuple(map(sub, self._versions(), differences))
+        return _in_range(causes, min(causes), max(causes))
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
@@ -370,17 +366,30 @@ def _named(codec: Codec, row: StoredRow, payload: msgspec.Raw) -> Event:
     """Return an event of which not much is known; what is wrong with it is raised by its name."""
     try:
         return codec.decode("", row).event
-    except MalformedEvent:
-        with suppress(*UNREADABLE):
+    except MalformedEvent as error:
+        try:
             _EVENT.decode(payload)
-            raise Malformed("a payload is of another kind of event than its tag") from None
-        raise
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise error from None
+        raise Malformed("a payload is of another kind of event than its tag") from error
 
 
-def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
+def _check_numbers(numbers: Sequence[int], table: Sequence[object]) -> None:
     """Raise unless the numbers use the table in order, whole, and nothing beyond it; it has nothing twice."""
-    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))) or len(set(table)) != len(table):
+    if not _counts_up(numbers, len(table)) or len(set(table)) != len(table):
         raise Malformed("a table of a block of events is not in the order of its use")
+
+
+def _counts_up(numbers: Sequence[int], size: int) -> bool:
+    """Return whether the numbers are those below `size`, all of them, in this order where they come first."""
+    if size > 256:
+        return tuple(dict.fromkeys(numbers)) == tuple(range(size))
+    try:
+        found = bytes(numbers)
+    except ValueError:  # one is below 0 or above 255
+        return False
+    first = list(map(found.find, range(size)))
+    return first[:1] == [0] and first == sorted(first) and not found.translate(None, bytes(range(size)))
 
 
 def _check_times(least: int, most: int) -> None:
