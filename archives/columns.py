@@ -6,8 +6,7 @@ one go. A row comes back byte for byte; what is not a row as the journal writes 
 """
 
 import struct
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain, islice, repeat
 from operator import call, itemgetter, sub
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -30,8 +29,7 @@ MAX_NUMBER: Final = 1 << 62
 _SURELY_SMALL: Final = MAX_EVENT_BYTES - 64
 """A block of fewer bytes holds no event that is too large: a row's numbers are longer by at most these."""
 
-_Int = Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-_Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+_Column = Annotated[tuple[int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
@@ -78,6 +76,13 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
+_Range = tuple[Iterable[int], int, int]
+"""Numbers, which can be taken once, the least of them and the most."""
+_NO_TIME: Final = "an event has a time outside the years 1970 to 9999"
+_NO_NUMBER: Final = "an event has an operation or a cause that is no number of any"
+_NO_BLOCK: Final = f"a block of events is not what format {VERSION} says"
+
+
 class _Block(NamedTuple):
     """A block that was decoded and checked. Of the envelopes' columns each can be taken once."""
 
@@ -92,6 +97,7 @@ class _Block(NamedTuple):
 _STORED = msgspec.msgpack.Decoder(_Stored)
 _STORED_FIELDS: Final = len(_Stored.__struct_fields__)
 _NUMBERS = msgspec.msgpack.Decoder(_Column)
+"""How large each number is, is checked where they are summed, which takes less than telling the decoder."""
 _EVENT = msgspec.msgpack.Decoder(AnyEvent)
 _AT_ONCE: Final = 128
 """So many rows are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
@@ -138,9 +144,10 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     if max(map(len, states)) > MAX_EVENT_BYTES:
         raise Malformed("an event is larger than any may be")
     schemas, times, actors, operations, causes, reasons, payloads = _turned(states, first)
-    _check_times(min(times), max(times))
-    for numbers in (operations, causes):
-        _in_range(numbers, min(numbers), max(numbers))
+    if min(times) < 0 or max(times) > MAX_TIME:
+        raise Malformed(_NO_TIME)
+    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (operations, causes)):
+        raise Malformed(_NO_NUMBER)
     kinds, people, whys = _table(tags), _table(actors), _table(reasons)
     _check_tags(kinds)
     if min(schemas) < 0 or max(schemas) > 255:
@@ -208,6 +215,19 @@ def _check_tags(tags: Iterable[str]) -> None:
         raise Malformed(f"there are more than {MAX_TAGS} kinds of events in one block")
 
 
+_Refusal = Callable[[Malformed], Exception]
+
+
+def _refusing(parts: Iterator[_T], refuse: _Refusal | None) -> Iterator[_T]:
+    """Yield the parts; raise what `refuse` makes of it where they are malformed."""
+    try:
+        yield from parts
+    except Malformed as error:
+        if refuse is None:
+            raise
+        raise refuse(error) from error
+
+
 class EventBlock:
     """A block that was read: verified as bytes, and decoded when asked. `first` is its first position."""
 
@@ -222,7 +242,7 @@ class EventBlock:
             raise Malformed("a block of events is too short")
         first, last = _TIMES.unpack_from(self._raw)
         if max(first, last) > MAX_TIME:
-            raise Malformed("an event has a time outside the years 1970 to 9999")
+            raise Malformed(_NO_TIME)
         return first, last
 
     def check(self) -> None:
@@ -247,8 +267,8 @@ class EventBlock:
         envelopes = (
             self._times(times),
             _looked_up(found.actors, who),
-            _in_range(*_sums(operations)),
-            self._causes(causes),
+            _checked(_sums(operations), operations, MAX_NUMBER, _NO_NUMBER),
+            _checked(self._causes(causes), causes, MAX_NUMBER, _NO_NUMBER),
             _looked_up(found.reasons, why),
         )
         return _Block(found.tags, found.kinds, found.schemas, envelopes, found.payloads)
@@ -258,7 +278,7 @@ class EventBlock:
         try:
             found = _STORED.decode(memoryview(self._raw)[_TIMES.size :])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Malformed(f"a block of events is not what format {VERSION} says") from error
+            raise Malformed(_NO_BLOCK) from error
         *before, payloads = msgspec.structs.astuple(found)
         again = b"".join((_array_of(_STORED_FIELDS), *map(encode, before), _array_of(len(payloads))))
         if not self._raw.startswith(again, _TIMES.size):
@@ -266,15 +286,14 @@ class EventBlock:
         return found
 
     def _times(self, differences: Sequence[int]) -> Iterable[int]:
-        times, least, most = _sums(differences)
-        _check_times(least, most)
+        times = _checked(_sums(differences), differences, MAX_TIME, _NO_TIME)
         if (differences[0], sum(differences)) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
         return times
 
-    def _causes(self, differences: Sequence[int]) -> Iterable[int]:
+    def _causes(self, differences: Sequence[int]) -> _Range:
         causes = tuple(map(sub, self._versions(), differences))
-        return _in_range(causes, min(causes), max(causes))
+        return causes, min(causes), max(causes)
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
@@ -286,15 +305,15 @@ class EventBlock:
             raise Malformed("an event is larger than any may be")
         return rows
 
-    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+    def events(self, codec: Codec, stream: str, refuse: _Refusal | None = None) -> Iterator[Recorded]:
         """Yield the events in today's schemas.
 
-        Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
+        Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does, and what `refuse` makes of Malformed.
         """
         # a chain and not a generator: what is between an event and who asks for it is paid for each
-        return chain.from_iterable(self._events(codec, stream))
+        return chain.from_iterable(_refusing(self._events(codec, stream, refuse), refuse))
 
-    def _events(self, codec: Codec, stream: str) -> Iterator[Iterable[Recorded]]:
+    def _events(self, codec: Codec, stream: str, refuse: _Refusal | None) -> Iterator[Iterable[Recorded]]:
         if len(self._raw) > _SURELY_SMALL:
             self.rows()
         found = self._decoded()
@@ -305,19 +324,20 @@ class EventBlock:
             return
         decoders, schemas = zip(*reads, strict=True)
         decoded = map(call, _looked_up(decoders, places), found.payloads)
-        events = chain.from_iterable(self._payloads(decoded, found, codec))
-        envelopes = (*found.envelopes, _looked_up(schemas, places))
-        yield map(Recorded, repeat(stream), self._versions(), *envelopes, events)
+        events = chain.from_iterable(_refusing(self._payloads(decoded, found, codec), refuse))
+        today = repeat(schemas[0]) if len({*schemas}) == 1 else _looked_up(schemas, places)
+        yield map(Recorded, repeat(stream), self._versions(), *found.envelopes, today, events)
 
     def _payloads(self, decoded: Iterator[Event], found: _Block, codec: Codec) -> Iterator[Iterable[Event]]:
         """Yield the events that the payloads are, some at once."""
-        for start in range(0, self.count, _EVENTS_AT_ONCE):
-            try:
-                events = list(islice(decoded, _EVENTS_AT_ONCE))
-            except UNREADABLE:
-                yield map(partial(_named, codec), self.rows()[start:], found.payloads[start:])
-                return
-            yield events
+        start = 0
+        try:
+            while events := list(islice(decoded, _EVENTS_AT_ONCE)):
+                yield events
+                start += len(events)
+        except UNREADABLE:
+            for row, payload in zip(self.rows()[start:], found.payloads[start:], strict=True):
+                yield (_named(codec, row, payload),)
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
@@ -339,8 +359,8 @@ def _numbers(column: msgspec.Raw, count: int) -> Sequence[int]:
     return canonical(_NUMBERS, data, "a block of events")
 
 
-def _sums(differences: Sequence[int]) -> tuple[Iterable[int], int, int]:
-    """Return what the differences add up to, one by one; the least and the most of that."""
+def _sums(differences: Sequence[int]) -> _Range:
+    """Return what the differences add up to, one by one."""
     if min(differences) >= 0:  # it only goes up, so that its ends tell
         return accumulate(differences), differences[0], sum(differences)
     found = tuple(accumulate(differences))
@@ -392,13 +412,11 @@ def _counts_up(numbers: Sequence[int], size: int) -> bool:
     return first[:1] == [0] and first == sorted(first) and not found.translate(None, bytes(range(size)))
 
 
-def _check_times(least: int, most: int) -> None:
-    if least < 0 or most > MAX_TIME:
-        raise Malformed("an event has a time outside the years 1970 to 9999")
-
-
-def _in_range(numbers: Iterable[int], least: int, most: int) -> Iterable[int]:
-    """Return the numbers, which are operations or causes."""
-    if least < 0 or most > MAX_NUMBER:
-        raise Malformed("an event has an operation or a cause that is no number of any")
-    return numbers
+def _checked(found: _Range, stored: Sequence[int], limit: int, problem: str) -> Iterable[int]:
+    """Return the numbers, which come of a column, or raise that there is a `problem` with the range."""
+    numbers, least, most = found
+    if least >= 0 and most <= limit:
+        return numbers
+    if max(map(abs, stored)) > MAX_NUMBER:
+        raise Malformed(_NO_BLOCK)
+    raise Malformed(problem)
