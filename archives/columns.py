@@ -1,8 +1,8 @@
 """Events in columns: a block of the journal's rows, turned by a quarter so that like stands beside like.
 
 Times become differences, actors and reasons numbers in a table; payloads follow in their order, as they
-are. That takes a third off what zstd makes of the same rows, and a block is decoded to typed events in
-one go. A row comes back byte for byte; what is not a row as the journal writes it is refused.
+are. That takes a third off what zstd makes of the same rows, and what is said once for a block is checked
+once for a block. A row comes back byte for byte; what is not a row as the journal writes it is refused.
 """
 
 import struct
