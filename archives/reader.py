@@ -117,10 +117,7 @@ class NamedBlock:
 
     def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
         """Yield the events in today's schemas."""
-        try:
-            yield from self._block.events(codec, stream)
-        except Malformed as error:
-            raise self._corrupt(error) from error
+        return self._block.events(codec, stream, self._corrupt)
 
     def _corrupt(self, error: Malformed) -> CorruptArchive:
         return CorruptArchive(self._name, str(error), self._offset, (self._start, self.first - 1))

@@ -6,6 +6,7 @@ one of a newer schema, or with an unknown tag, is refused by name: reading it wr
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, NamedTuple
 
@@ -58,6 +59,27 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 
 
 _BEFORE_PAYLOAD = tuple(field.type for field in msgspec.structs.fields(_Envelope))[:-1]
+
+
+class Reads(NamedTuple):
+    """What makes an event of a payload, and the schema that it is in then.
+
+    Where `decode` raises one of `UNREADABLE`, `Codec.decode` raises the error that names the event.
+    """
+
+    decode: Callable[[bytes], Event]
+    schema: int
+
+
+UNREADABLE = (
+    msgspec.DecodeError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What decoding raises, and an upcaster that meets what its schema never wrote (some are ValueErrors)."""
 
 
 class Codec:
@@ -130,9 +152,14 @@ class Codec:
             event=event,
         )
 
-    def type_of(self, tag: str) -> type[Event] | None:
-        """Return the type of a tag, None for one that is unknown here."""
-        return self._types.get(tag)
+    def reads(self, tag: str, schema: int) -> Reads | None:
+        """Return how payloads of this kind and schema are read, None where they cannot be."""
+        cls = self._types.get(tag)
+        if cls is None or not 0 < schema <= cls.SCHEMA:
+            return None
+        if schema == cls.SCHEMA:
+            return Reads(self._payloads[tag].decode, cls.SCHEMA)
+        return Reads(partial(self._payload, tag, cls, schema), cls.SCHEMA)
 
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""
