@@ -62,7 +62,9 @@ class Compared(NamedTuple):
 def compare_sides(before: Looked, after: Looked, context: Context) -> Compared:
     """Return what differs. Asks the cloud where one side is live. Raises `InvalidInput`, `CloudError`."""
     if before.live and after.live:
-        raise InvalidInput("REF", "one of the two can be live", advice=f"kubisnap diff {before.name} REF")
+        raise InvalidInput(
+            "REF", "one of the two can be live", advice=f"kubisnap diff {before.state.name} REF"
+        )
     if before.live:
         found = [_swapped(item) for item in _with_live(after, before, context)]
         return Compared(before, after, found, _AS_RECORDED)
