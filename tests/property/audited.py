@@ -254,7 +254,8 @@ def words(item: ev.Recorded) -> set[str]:
     for piece in (piece for text in texts for piece in _BETWEEN.split(text)):
         whole = piece.casefold().strip(_AROUND)
         found.add(whole[:80])
-        letters = "".join(letter if letter.isalpha() else " " for letter in whole)
+        # a numeral that is no digit, such as ¼, is taken for a letter
+        letters = "".join(letter if letter.isalnum() and not letter.isdecimal() else " " for letter in whole)
         found.update(run[:80] for run in letters.split() if len(run) > 2)
     return found - {""}
 
@@ -324,7 +325,9 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Return everything that is in the audit index."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, audit_terms, instance)")
+        connection.execute(
+            "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, audit_terms, instance)"
+        )
         tables = ["audit_streams", "audit_entries", "audit_operations", "audit_times", "audit_format"]
         found = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in tables}  # noqa: S608
         found["audit_terms"] = sorted(connection.execute("SELECT term, doc FROM temp.vocabulary"))
