@@ -31,7 +31,6 @@ from tests.property.audited import (
     writes,
 )
 
-
 half = settings(max_examples=max(10, settings().max_examples // 2))
 """Each example is a store of its own."""
 quarter = settings(max_examples=max(10, settings().max_examples // 4))

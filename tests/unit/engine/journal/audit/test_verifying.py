@@ -133,7 +133,7 @@ def test_two_events_that_changed_places_are_found(journal: Journal, path: Path) 
     first, second = (row for row in journal.rows(WEB) if row.version in (5, 8))
     with by_force(path) as connection:
         for row, version in ((first, 8), (second, 5)):
-            statement = f"UPDATE stored_events SET topic = ?, state = ? {WHERE} = ?"  # noqa: S608
+            statement = f"UPDATE stored_events SET topic = ?, state = ? {WHERE} = ?"
             connection.execute(statement, (row.tag, row.state, version))
     assert said(journal) == ["event 5 is not what was written", "event 8 is not what was written"]
 
