@@ -3,7 +3,8 @@
 # make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 # make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
-#             bench-thousand, bench-journal, bench-peer; bench-archive (see benchmarks/README.md)
+#             bench-thousand, bench-journal, bench-peer; bench-archive; bench-audit, a store of 1,000,000
+#             events, kept in the system's temporary folder (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
 # make crash  every operation, ended or troubled at every moment (in `make test`: at many of them)
@@ -17,7 +18,7 @@ ARGS ?=
 SEEDS ?= 10000
 SECONDS ?= 60
 FIRST ?=
-BENCHMARKS := startup engine thousand journal peer archive
+BENCHMARKS := startup engine thousand journal peer archive audit
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -66,7 +67,7 @@ contracts: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: bench-startup bench-engine bench-archive
+bench: bench-startup bench-engine bench-archive bench-audit
 
 $(BENCHMARKS:%=bench-%): bench-%: $(READY)
 	@$(BIN)/python -m benchmarks.$*
