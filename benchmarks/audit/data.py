@@ -59,7 +59,7 @@ _NAMES = ("web", "billing", "search", "etl", "edge", "staging", "lab", "payments
 
 
 def appends(count: int) -> Iterator[list[ev.Recorded]]:
-    """Yield what is appended together, by time: a piece of an operation, or a cluster's first and its name."""
+    """Yield what is appended together, by time: pieces of one operation, a cluster's first with its name."""
     logs = [_pieces(member) for member in members(count)]
     for _, _, piece in heapq.merge(*logs):
         yield piece
