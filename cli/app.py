@@ -20,6 +20,7 @@ from ..engine.errors import KubisnapError
 from . import helping, options
 from .commands import (
     apply,
+    blame,
     capture,
     cat,
     completion,
@@ -30,20 +31,27 @@ from .commands import (
     doctor,
     export,
     forget,
+    fork,
     gc,
     get,
     import_,
     inspect,
     log,
     plan,
+    redo,
     restore,
+    revert,
     scale,
     show,
     snapshots,
+    undo,
     verify,
 )
+from .commands.audit import rebuild as audit_rebuild
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
+from .commands.stores import copy as stores_copy
+from .commands.stores import migrate as stores_migrate
 from .exits import CODES, Failure, failure_of
 
 _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
@@ -54,14 +62,22 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("get", get.get),
         ("scale", scale.scale),
     ),
-    "History": (("log", log.log), ("show", show.show)),
+    "History": (
+        ("log", log.log),
+        ("show", show.show),
+        ("blame", blame.blame),
+        ("diff", diff.diff),
+        ("fork", fork.fork),
+        ("undo", undo.undo),
+        ("redo", redo.redo),
+        ("revert", revert.revert),
+    ),
     "Protect": (
         ("capture", capture.capture),
         ("restore", restore.restore),
         ("verify", verify.verify),
         ("inspect", inspect.inspect),
         ("cat", cat.cat),
-        ("diff", diff.diff),
         ("export", export.export),
         ("import", import_.import_),
         ("snapshots", snapshots.snapshots),
@@ -70,15 +86,22 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     ),
     "Operate": (("delete", delete.delete),),
     "House-keeping": (
+        ("audit rebuild", audit_rebuild.rebuild),
         ("keys generate", keys_generate.generate),
         ("keys list", keys_list.list_keys),
+        ("stores copy", stores_copy.copy),
+        ("stores migrate", stores_migrate.migrate),
         ("doctor", doctor.doctor),
         ("demo", demo.demo),
         ("completion", completion.completion),
     ),
 }
 
-_NOUNS = {"keys": "Manage the keys that archives are signed and encrypted with."}
+_NOUNS = {
+    "audit": "Manage the index of the audit log.",
+    "keys": "Manage the keys that archives are signed and encrypted with.",
+    "stores": "Manage where the events are kept.",
+}
 """Commands of two words, by the first."""
 
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,19 @@ from ..archives import (
 from ..archives.chains import Chain
 from ..archives.files import compare
 from ..archives.stores import ArchiveStore, SnapshotName
-from ..engine.errors import Refused
+from ..engine.domain.events import ClusterDeclared
+from ..engine.errors import NotFound, Refused
 from ..engine.journal.codec import Codec
-from ..engine.operations.snapshots import ArchivedCluster, Capture, Since, Written, unpack_events
+from ..engine.operations.looking import Marks, told_by
+from ..engine.operations.snapshots import (
+    ArchivedCluster,
+    Capture,
+    Since,
+    Written,
+    archived_events,
+    unpack_events,
+)
+from .as_of import Then
 from .sources import address_of, claim_of, finder, open_at, opened
 
 _CHUNK: Final = 1024 * 1024
@@ -139,21 +149,44 @@ def chained(file: str, parents: Sequence[Path] = (), *, access: Access | None = 
 
 
 class Unpacked(NamedTuple):
-    """An archive that was read: the cluster in it, and what else there was, parents included."""
+    """An archive that was read: the cluster in it, and what else there was, parents included.
+
+    `then` says which moment of its history the cluster is from, where one was asked for.
+    """
 
     cluster: ArchivedCluster
     info: SnapshotInfo
     blobs: int
     secrets: dict[str, bytes]
     omitted: tuple[str, ...]
+    then: Then | None = None
 
 
-def from_file(file: str, parents: Sequence[Path] = (), *, access: Access | None = None) -> Unpacked:
-    """Return what is in an archive, every byte of it and of its parents verified first."""
+def from_file(
+    file: str,
+    parents: Sequence[Path] = (),
+    *,
+    access: Access | None = None,
+    at: Callable[[Marks, SnapshotHeader], Then] | None = None,
+) -> Unpacked:
+    """Return what is in an archive, every byte of it and of its parents verified first.
+
+    With `at`, the cluster is as it was at the moment that this returns for the archive's log.
+    """
+    name, then = name_of(file), None
     with chained(file, parents, access=access) as chain:
-        archived = unpack_events(name_of(file), "", chain.events(Codec()))
+        events = chain.events(Codec())
+        if at is None:
+            archived = unpack_events(name, "", events)
+        else:
+            log = archived_events(name, events)
+            then = at(told_by(log), chain.reader.header)
+            log = [item for item in log if item.version <= then.moment.position]
+            if not any(isinstance(item.event, ClusterDeclared) for item in log):
+                raise NotFound("cluster", then.called, advice="nothing was declared yet")
+            archived = unpack_events(name, "", log)
     cluster = archived.of(chain.info.digest)
-    return Unpacked(cluster, chain.info, len(chain.blobs), chain.secrets, chain.omitted)
+    return Unpacked(cluster, chain.info, len(chain.blobs), chain.secrets, chain.omitted, then)
 
 
 def check_file(file: str, access: Access | None = None) -> SnapshotInfo:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import msgspec
 
 from ..engine.domain.events import OperationKind
 from ..engine.domain.model import ClusterSpec
+from ..engine.domain.undoing import Reach
 from ..engine.errors import InvalidInput, TooManyDeletions
 from ..engine.journal.log import Journal
 from ..engine.operations.abandoning import carry_out_rollback
@@ -29,6 +31,7 @@ from .confirm import confirm_change, confirm_mass_deletion
 from .render.clusters import unfinished_text
 from .render.plans import counts_of, plan_document, plan_text
 from .render.style import duration
+from .render.undoing import way_back_of
 from .session import Session
 from .stopping import stopping_at_once
 
@@ -40,7 +43,8 @@ class Change:
     """What kind of change it is, and what its options say.
 
     `budget` is as typed; `confirm` replaces the ``[y/N]`` question. `max_deletions`: more are asked for
-    by number, None lets all go. `taking_back` are the operations that are taken back, if it is that.
+    by number, None lets all go. `taking_back` are the unfinished operations that are taken back, if it
+    is that; `heading` stands over the plan. `as_of` is the moment a new cluster is made from, for machines.
     """
 
     kind: str
@@ -51,6 +55,8 @@ class Change:
     confirm: Callable[[], None] | None = None
     max_deletions: int | None = None
     taking_back: tuple[int, ...] = ()
+    heading: str = ""
+    as_of: Mapping[str, Any] | None = None
 
     @property
     def title(self) -> str:
@@ -81,17 +87,18 @@ def budget_of(text: str) -> Decimal | None:
     return amount
 
 
-def show_plan(
-    session: Session, prepared: Prepared, *, taking_back: tuple[int, ...] = (), file: str = ""
-) -> None:
+def show_plan(session: Session, prepared: Prepared, *, what: Change | None = None, file: str = "") -> None:
     """Print the plan as the result; `file` is where it was saved."""
+    what = what or Change(kind="")
     document = plan_document(prepared)
-    title = Change(kind="", taking_back=taking_back).title
-    if taking_back:
-        document["taking_back"] = list(taking_back)
+    if what.taking_back:
+        document |= {"taking_back": list(what.taking_back), "reversal": Reach.NOTHING.value}
+    if what.as_of is not None:
+        document["as_of"] = what.as_of
     if file:
         document["file"] = file
-    session.result(plan_text(prepared, color=session.colored(sys.stdout), title=title), "Plan", document)
+    text = plan_text(prepared, color=session.colored(sys.stdout), title=what.title, heading=what.heading)
+    session.result(text, "Plan", document)
 
 
 def change(
@@ -113,7 +120,7 @@ def change(
     if not what.taking_back:
         tell_unfinished(session, prepared, what.kind)
     if what.dry_run:
-        show_plan(session, prepared, taking_back=what.taking_back)
+        show_plan(session, prepared, what=what)
         return False
     if prepared.empty and pending is None:
         session.result(
@@ -128,6 +135,7 @@ def change(
     else:
         _show_and_ask(session, prepared, what)
     run = carry_out_rollback if what.taking_back else carry_out
+    way_back = "" if what.taking_back else way_back_of(prepared)
     as_json = session.json or session.progress == "jsonl"
     stopping = stopping_at_once(prepared.name, as_json=as_json, deleting=what.kind == "delete")
     with stopping, wiring.journal(session, create=True) as journal:
@@ -136,6 +144,8 @@ def change(
             prepared = msgspec.structs.replace(prepared, position=prepared.state.position)
         result = run(journal, cloud, prepared, context, kind=OperationKind(what.kind), summary=what.summary)
     _tell(session, prepared, what, result)
+    if way_back:
+        session.tell(way_back)
     return True
 
 
@@ -143,7 +153,8 @@ def _show_and_ask(session: Session, prepared: Prepared, what: Change) -> None:
     """Show the plan on stderr, and ask unless the yes was given. Nobody is asked about what was not shown."""
     asking = session.interactive and not what.yes
     show = session.show if asking else session.tell
-    show(f"{plan_text(prepared, color=session.colored(sys.stderr), title=what.title)}\n")
+    color = session.colored(sys.stderr)
+    show(f"{plan_text(prepared, color=color, title=what.title, heading=what.heading)}\n")
     if what.max_deletions is not None:
         try:
             refuse_mass_deletion(prepared, what.max_deletions)
@@ -194,6 +205,8 @@ def _tell(session: Session, prepared: Prepared, what: Change, result: Result) ->
             "counts": counts_of(prepared),
             "seconds": round(result.seconds, 3),
             "kept": list(result.kept),
+            **({} if what.as_of is None else {"as_of": what.as_of}),
+            **({} if prepared.undoing is None else {"of": prepared.undoing.of}),
         },
     )
     _tell_kept(session, result)

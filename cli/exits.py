@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..engine.errors import (
+    BrokenChain,
+    ChangedSince,
     Fact,
     KubisnapError,
     OperationFailed,
@@ -99,10 +101,12 @@ def _details(error: KubisnapError) -> list[str]:
             return _aftermath(error)
         case RollbackIncomplete():
             return _left(error.rolled_back, error.left)
-        case PerhapsTwice():
-            return [f"  {item}" for item in error.left]
+        case PerhapsTwice(left=items) | BrokenChain(findings=items):
+            return [f"  {item}" for item in items]
         case StalePlan():
             return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]
+        case ChangedSince():
+            return [f"  {item.what}: {item.by} ({item.actor}, {item.ago})" for item in error.again]
         case _:
             return []
 

@@ -16,6 +16,7 @@ from ..engine.journal.codec import StoredRow
 from ..engine.journal.lines import to_line
 from ..engine.journal.log import Journal
 from .archiving import chained
+from .as_of import Then
 from .sources import opened
 
 
@@ -87,6 +88,12 @@ def of_cluster(journal: Journal, name: str) -> Events:
     """Return a cluster's events as the store has them; also of one that was deleted."""
     cluster_id = journal.cluster_id(name, gone=True)
     return Events(cluster_id, name.partition("@")[0], journal.each_row(cluster_id))
+
+
+def of_moment(journal: Journal, then: Then) -> Events:
+    """Return a cluster's events up to a moment, as the store has them."""
+    rows = journal.each_row(then.cluster_id, until=then.moment.position)
+    return Events(then.cluster_id, then.name.partition("@")[0], rows)
 
 
 def to_stdout(events: Events) -> None:

@@ -21,6 +21,8 @@ class OutputFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 class ProgressFormat(StrEnum):
@@ -47,7 +49,7 @@ Store = Annotated[
     typer.Option(
         "--store",
         metavar="URL",
-        help="The event store: sqlite:///PATH, or KUBISNAP_STORE.",
+        help="The event store: sqlite:///PATH, postgresql://..., or KUBISNAP_STORE.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -143,6 +145,24 @@ Archives = Annotated[
         show_default="the data folder's",
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="REF",
+        help="As it was then: 2h, yesterday, 2026-08-01T14:30, #42, @-1, e17, snap:ab12.",
+        show_default="now",
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="REF",
+        help="As it was then: 2h, yesterday, 2026-08-01T14:30, #42, @-1, e17, snap:ab12.",
+        show_default="the newest",
+    ),
+]
 Message = Annotated[
     str, typer.Option("--message", "-m", metavar="TEXT", help="Why; kept in the log.", show_default=False)
 ]
@@ -225,6 +245,12 @@ def session_from(before: dict[str, Any], after: dict[str, Any]) -> Session:
     )
 
 
+def in_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """Mark a command whose results are rows: it writes jsonl and csv, too."""
+    command.in_rows = True  # type: ignore[attr-defined]  # read by `with_session`
+    return command
+
+
 def with_session(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, whose first parameter is a `Session`, the global options instead of it."""
     signature = inspect.signature(command, eval_str=True)
@@ -237,8 +263,13 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(*, ctx: typer.Context, **values: Any) -> None:
         after = {name: values.pop(name) for name in GLOBALS}
+        session = session_from(ctx.obj or {}, after)
+        if session.output in {"jsonl", "csv"} and not getattr(command, "in_rows", False):
+            raise typer.BadParameter(
+                f"{session.output} is what kubisnap log can write", param_hint="--output"
+            )
         try:
-            command(session_from(ctx.obj or {}, after), **values)
+            command(session, **values)
         except KeyboardInterrupt as error:
             raise Stopped from error
         except BrokenPipeError as error:

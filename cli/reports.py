@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 _SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
 _SECRET_SHAPES = re.compile(r"(?:dop_v1_|Bearer )[A-Za-z0-9_.~+/=-]{6,}")
+_IN_ADDRESS = re.compile(r"(?<=://)([^\s:/@]*):[^\s]+@")
 _SHORTEST_SECRET = 4
 
 
 def redacted(text: str, environment: Mapping[str, str]) -> str:
-    """Return the text without the values of secret-looking variables and without token shapes."""
+    """Return the text without values of secret-looking variables, token shapes, passwords in addresses."""
     secrets = {
         value
         for name, value in environment.items()
@@ -19,7 +20,7 @@ def redacted(text: str, environment: Mapping[str, str]) -> str:
     }
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "•••")
-    return _SECRET_SHAPES.sub("•••", text)
+    return _SECRET_SHAPES.sub("•••", _IN_ADDRESS.sub(r"\1:•••@", text))
 
 
 def save_report(text: str) -> str:

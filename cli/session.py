@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Output = Literal["text", "json"]
+Output = Literal["text", "json", "jsonl", "csv"]
 ProgressMode = Literal["auto", "plain", "jsonl", "none"]
 ColorMode = Literal["auto", "always", "never"]
 

@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import time
+from datetime import tzinfo
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -18,9 +19,9 @@ from ..engine.domain.events import Holder
 from ..engine.domain.state import ClusterState
 from ..engine.errors import InvalidInput, Locked, NotFound, Refused
 from ..engine.journal.log import Journal, open_journal
-from ..engine.operations.changing import refuse_if_held
 from ..engine.operations.context import Context, Pace
 from ..engine.ports import Cloud
+from .local_time import LocalZone
 from .render.progress import progress_for
 from .session import Session
 
@@ -49,6 +50,11 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def local_zone() -> tzinfo:
+    """Return the zone in which a time without one is meant."""
+    return LocalZone()
 
 
 def data_folder() -> Path:
@@ -152,6 +158,8 @@ def load_state(journal: Journal, name: str) -> ClusterState:
 
 def hold_on(state: ClusterState, context: Context) -> Locked | None:
     """Return what holds a cluster right now, or None."""
+    from ..engine.operations.changing import refuse_if_held
+
     try:
         refuse_if_held(state, context)
     except Locked as held:

@@ -53,6 +53,13 @@ Shape: `kubisnap COMMAND [CLUSTER] [OPTIONS]`. Global options may stand before o
 - **Completion**: `kubisnap completion SHELL` prints a script that completes commands, options and the
   names of the clusters in the store.
 
+## Moments
+
+`--as-of REF`, `--at REF` and `diff` name a moment of a cluster's log: `#42`, `@-3`, `e17`, `snap:latest`,
+`2h`, `'2 days ago'`, `2026-08-01T14:30`, also behind a name: `web#42`, `web@2h`. What it came to is
+said on stderr.
+[Time travel](time-travel.md) says what each means exactly.
+
 ## What is unfinished
 
 An operation that was interrupted, ran out of time, failed half-way or lost its process is *unfinished*.

@@ -10,16 +10,19 @@ from .. import options
 from ..session import Session
 
 if TYPE_CHECKING:
-    pass
+    from ..sides import Side
 
-_OLDER = typer.Argument(metavar="FILE", help="A snapshot archive; - is stdin.", show_default=False)
-_NEWER = typer.Argument(metavar="FILE", help="The one to compare with it.", show_default=False)
+_SIDES = typer.Argument(
+    metavar="[CLUSTER] [A] [B]",
+    help="A file, a cluster, a moment of it (web#41, web@2h, web@-), or live.",
+    show_default="the only cluster, and live",
+    autocompletion=options.clusters_in_store,
+)
 
 
 def diff(
     session: Session,
-    before: Annotated[str, _OLDER],
-    after: Annotated[str, _NEWER],
+    sides: Annotated[list[str] | None, _SIDES] = None,
     parents: options.Parents = None,
     stat: Annotated[bool, typer.Option("--stat", help="How many differences, part by part.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 5 when they differ.")] = False,
@@ -28,25 +31,43 @@ def diff(
     signed: opening.Signed = False,
     archives: options.Archives = "",
 ) -> None:
-    """Show what differs between two snapshots.
+    """Show what differs between two moments, clusters, archives, or what is live.
 
     Of what is declared: pools, sizes, networks, firewalls, versions, not the order in which they were
-    written; and blobs, by label. Both are verified first, with what they go on from.
+    written; between archives also blobs, by label. Archives are verified first, with what they go on
+    from. A cluster alone is compared with its cloud, resource by resource, and nothing is recorded; a
+    moment alone with how it is now.
 
     Examples:
-      kubisnap diff web.ksnap web-before.ksnap
-      kubisnap diff web.ksnap web-before.ksnap --stat -o json
+      kubisnap diff web
+      kubisnap diff web '#1' '#2'
+      kubisnap diff web@- live
+      kubisnap diff web.ksnap web -o json
+      kubisnap diff web.ksnap web-before.ksnap --stat
     """
-    from .. import exits
-    from ..differing import compare_files
-    from ..render import archives as render
+    from .. import differing, exits, wiring
+    from ..render import differences as render
+    from ..sides import File, sides_of
     from ..sources import locate
 
     access = opening.access_of(session, identity, trusted, signed=signed)
-    before, after = locate(before, archives), locate(after, archives)
-    found = compare_files(before, after, parents or [], access)
+    context = wiring.context(session)
+
+    def located(side: "Side") -> "Side":
+        return File(locate(side.text, archives)) if isinstance(side, File) else side
+
+    typed = sides_of(sides or [], now=context.now(), zone=wiring.local_zone())
+    before, after = differing.look_up(session, [located(side) for side in typed], parents or [], access)
+    done = differing.compare_sides(before, after, context)
     color = session.colored(sys.stdout)
-    text = render.stat_text(found) if stat else render.differences_text(found, color=color)
-    session.result(text, "Diff", render.differences_document(before, after, found))
-    if exit_code and found:
+    text = (
+        render.stat_text(done.found, same=done.same)
+        if stat
+        else render.differences_text(done.found, same=done.same, color=color)
+    )
+    document = render.differences_document(before.name, after.name, done.found)
+    if before.then or after.then:
+        document["as_of"] = {"before": before.document, "after": after.document}
+    session.result(text, "Diff", document)
+    if exit_code and done.found:
         raise typer.Exit(exits.CODES["differs"])

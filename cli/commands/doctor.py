@@ -11,6 +11,10 @@ from ..session import Session
 
 if TYPE_CHECKING:
     from ...engine.domain.state import ClusterState
+    from ...engine.ports import Clock
+
+_CLOCKS_APART = 5.0
+"""Seconds; leases are 120."""
 
 
 class Finding(NamedTuple):
@@ -119,12 +123,10 @@ def _cloud(name: str) -> str:
 
 
 def _store(session: Session) -> Iterator[Finding]:
-    import shutil
-
-    from ...engine.journal.log import sqlite_path
+    from ...engine.journal.addresses import is_postgres, shown
     from .. import wiring
     from ..render.clusters import unfinished_text, ways_on
-    from ..render.style import counted, size
+    from ..render.style import counted
 
     url = wiring.store_url(session)
     names: list[str] = []
@@ -149,10 +151,24 @@ def _store(session: Session) -> Iterator[Finding]:
                 if not claim.released:
                     names.append(claim.name)
                     unfinished.extend(look(journal.state(claim.cluster_id)))
-        found = counted(len(names), "cluster") if sqlite_path(url).exists() else "not made yet"
-        return f"{url}: {found}"
+            found = counted(len(names), "cluster") if journal.made else "not made yet"
+        return f"{shown(url)}: {found}"
 
-    yield _try("store", read)
+    store = _try("store", read)
+    yield store
+    if not is_postgres(url):
+        yield from _file(url)
+    elif store.level == "OK":
+        yield from _server(url, context.clock)
+    yield from unfinished
+
+
+def _file(url: str) -> Iterator[Finding]:
+    import shutil
+
+    from ...engine.journal.log import sqlite_path
+    from ..render.style import size
+
     path = sqlite_path(url)
     if path.exists():
         mode = path.stat().st_mode & 0o777
@@ -164,4 +180,28 @@ def _store(session: Session) -> Iterator[Finding]:
         yield Finding("WARN", "disk", f"{size(free)} left beside the store", "make room")
     else:
         yield Finding("OK", "disk", f"{size(free)} left beside the store")
-    yield from unfinished
+
+
+def _server(url: str, clock: "Clock") -> Iterator[Finding]:
+    from ...engine.errors import KubisnapError
+    from ...engine.journal.postgres_facts import look_at
+    from ..render.style import size
+
+    asked = clock.now()
+    try:
+        facts = look_at(url)
+    except KubisnapError as error:
+        yield Finding("FAIL", "server", str(error), error.hint.partition("\n")[0])
+        return
+    off = abs(facts.server_time - (asked + clock.now()) / 2)
+    may = "may write" if facts.writes else "may only read"
+    made = f"schema {facts.version}, {size(facts.size)}" if facts.version else "no store in it yet"
+    yield Finding("OK", "server", f"PostgreSQL {facts.server}, {made}; {facts.user} {may}")
+    if off > _CLOCKS_APART:
+        told = f"this machine's clock and the server's are {off:.0f} s apart; leases need them to agree"
+        yield Finding("WARN", "clock", told, "synchronise both, with NTP")
+    if not facts.fsync:
+        yield Finding("WARN", "server", "fsync is off: a crash loses what was confirmed", "set fsync = on")
+    if not facts.local and not facts.verified:
+        told = "is encrypted, but the server is not verified" if facts.encrypted else "is not encrypted"
+        yield Finding("WARN", "connection", f"it {told}", "add ?sslmode=verify-full to the address")

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,6 +40,7 @@ def export(
     only_this: Annotated[
         bool, typer.Option("--only-this", help="Only this file's events, not those that it goes on from.")
     ] = False,
+    as_of: options.AsOf = None,
     salvage: Annotated[
         bool, typer.Option("--salvage", help="Of a damaged archive: what stands before the damage.")
     ] = False,
@@ -59,9 +60,10 @@ def export(
     Examples:
       kubisnap export web.ksnap --out web.jsonl
       kubisnap export web > web-today.jsonl
+      kubisnap export web --as-of '#1' > web-as-created.jsonl
     """
     from ...engine.errors import InvalidInput
-    from .. import exporting, wiring
+    from .. import exporting
     from ..sources import locate
 
     source = locate(source, archives)
@@ -75,9 +77,10 @@ def export(
             raise InvalidInput(
                 "CLUSTER", f"{source} is no file: --salvage, --only-this, --with are for files"
             )
-        with wiring.journal(session) as journal:
-            _write(session, source, out, exporting.of_cluster(journal, source))
+        _of_cluster(session, source, out, as_of)
         return
+    if as_of is not None:
+        raise InvalidInput("--as-of", f"{source} is a file: --as-of is for a cluster of the store")
     if salvage:
         events = exporting.of_damaged(source, access)
     else:
@@ -87,7 +90,24 @@ def export(
         raise events.damage
 
 
-def _write(session: Session, source: str, out: str, events: "Events") -> None:
+def _of_cluster(session: Session, source: str, out: str, as_of: str | None) -> None:
+    """Write a cluster's events, all or those up to a moment."""
+    from .. import as_of as moments
+    from .. import exporting, wiring
+
+    with wiring.journal(session) as journal:
+        if as_of is None:
+            _write(session, source, out, exporting.of_cluster(journal, source))
+            return
+        then = moments.find(journal, source, as_of, wiring.context(session).now())
+        moments.echo(session, then)
+        events = exporting.of_moment(journal, then)
+        _write(session, source, out, events, {"as_of": moments.document(then)})
+
+
+def _write(
+    session: Session, source: str, out: str, events: "Events", extra: dict[str, Any] | None = None
+) -> None:
     from .. import exporting
     from ..render.style import counted
 
@@ -107,6 +127,7 @@ def _write(session: Session, source: str, out: str, events: "Events") -> None:
             "format": "jsonl",
             "events": count,
             "lost": 0 if damage is None else damage.lost,
+            **(extra or {}),
         },
     )
     sys.stdout.flush()

@@ -10,9 +10,6 @@ from ..session import Session
 if TYPE_CHECKING:
     from ..archiving import Unpacked
 
-_OPTIONS = {"name": "--as", "region": "--on"}
-"""What stands for a field of the specification that is restored."""
-
 
 def restore(
     session: Session,
@@ -23,6 +20,7 @@ def restore(
     target: Annotated[
         str, typer.Option("--on", metavar="CLOUD[:REGION]", help="Where to.", show_default="as captured")
     ] = "",
+    at: options.At = None,
     parents: options.Parents = None,
     identity: access.Identity = None,
     trusted: access.Trusted = None,
@@ -43,13 +41,16 @@ def restore(
     On any cloud, from the file alone. The file is verified first. What is translated (region, size,
     image) and what is lost is shown before anything is made. Without a region the nearest one is taken.
 
+    With --at it is the cluster as it was at any moment of the history in the file: its operations (#2, @-1),
+    its events (e17), times.
+
     Examples:
       kubisnap restore web.ksnap --as web-eu --on sandbox:sim-eu-central --yes
       kubisnap restore web.ksnap --as web-2 --on sandbox --dry-run
+      kubisnap restore web.ksnap --at '#1' --as web-then --dry-run
     """
     from ...engine.errors import InvalidInput
-    from ...engine.operations.snapshots import prepare_restore
-    from .. import changes, wiring
+    from .. import anew, as_of, changes, wiring
     from ..archiving import from_file
     from ..sources import called, locate
 
@@ -61,37 +62,28 @@ def restore(
     given = secret_files.read_secrets(secrets)
     opening = access.access_of(session, identity, trusted, signed=signed)
     file = locate(file, archives)
-    unpacked = from_file(file, parents or [], access=opening)
-    archived = unpacked.cluster
-    complete: dict[str, bytes] = {}
-    if secrets_out and not dry_run:  # what is not going to be written is not asked for
-        complete = secret_files.completed(session, unpacked.secrets, unpacked.omitted, given)
-    cloud, _, region = target.partition(":")
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
     )
-    where = wiring.cloud(cloud or archived.spec.placement.cloud, field="--on")
-    with changes.opened(where) as opened:
-        with wiring.journal(session) as journal:
-            try:
-                prepared = prepare_restore(
-                    journal,
-                    opened,
-                    archived,
-                    context,
-                    name=name,
-                    region=region,
-                    left=_left(unpacked, written=secrets_out is not None),
-                )
-            except InvalidInput as error:
-                raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
-        summary = f"from {archived.spec.name} ({called(file)})"
-        what = changes.Change(kind="restore", summary=summary, budget=budget, yes=yes, dry_run=dry_run)
-        ran = changes.change(session, opened, prepared, context, what)
+    find = None if at is None else as_of.in_archive(at, file, context.now())
+    unpacked = from_file(file, parents or [], access=opening, at=find)
+    complete: dict[str, bytes] = {}
+    if secrets_out and not dry_run:  # what is not going to be written is not asked for
+        complete = secret_files.completed(session, unpacked.secrets, unpacked.omitted, given)
+    then = unpacked.then
+    what = changes.Change(
+        kind="restore",
+        summary=f"from {unpacked.cluster.spec.name if then is None else then.called} ({called(file)})",
+        budget=budget,
+        yes=yes,
+        dry_run=dry_run,
+        heading="" if then is None else anew.source_text(session, then),
+        as_of=None if then is None else as_of.document(then),
+    )
+    left = _left(unpacked, written=secrets_out is not None)
+    ran = anew.make_anew(session, unpacked.cluster, context, what, name=name, target=target, left=left)
     if ran and secrets_out is not None:
         secret_files.write_secrets(secrets_out, complete)
-    if ran:
-        session.next(f"kubisnap get {prepared.name}")
 
 
 def _left(unpacked: "Unpacked", *, written: bool) -> tuple[str, ...]:

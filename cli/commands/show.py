@@ -2,11 +2,18 @@
 
 import re
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.journal.log import Journal
+
+_NAME: Final = r"[a-z][a-z0-9-]*(?:@[0-9a-f]{8})?"
+_OPERATION: Final = re.compile(rf"(?:({_NAME})#|#?)(\d{{1,9}})", re.ASCII)
+_EVENT: Final = re.compile(rf"(?:({_NAME})@)?e(\d{{1,13}})", re.ASCII)
 
 
 def show(
@@ -15,46 +22,75 @@ def show(
         list[str],
         typer.Argument(
             metavar="REF|PLAN",
-            help="An operation: web#3, or web 3; or the file of a saved plan.",
+            help="An operation: web#3, or web 3; an event: web@e17; or the file of a saved plan.",
             show_default=False,
         ),
     ],
 ) -> None:
-    """Show one operation in full, or a saved plan.
+    """Show one operation or event in full, or a saved plan.
 
     A plan is shown also when it cannot be carried out any more.
 
     Examples:
       kubisnap show web#1
       kubisnap show web 1 -o json
+      kubisnap show web@e3
       kubisnap show new.plan
     """
-    from ...engine.errors import InvalidInput, NotFound
-    from ...engine.domain.history import operations
+    from ...engine.errors import InvalidInput
     from .. import saving, wiring
-    from ..render import history as render
 
     if len(ref) == 1 and saving.is_file(ref[0]):
         saving.show_saved(session, ref[0], wiring.context(session))
         return
-    text = "#".join(part.lstrip("#") for part in ref)
-    match = re.fullmatch(r"(?:([a-z][a-z0-9-]*(?:@[0-9a-f]{8})?)#|#?)(\d{1,9})", text)
-    if match is None:
-        raise InvalidInput("REF", f"{' '.join(ref)!r} is not an operation, such as web#3")
+    operation = _OPERATION.fullmatch("#".join(part.lstrip("#") for part in ref))
+    event = _EVENT.fullmatch("@".join(part.lstrip("@") for part in ref))
     now = wiring.context(session).now()
     with wiring.journal(session) as journal:
-        name = wiring.only_cluster(journal, match[1] or "")
-        views = operations(name, journal.read(journal.cluster_id(name, gone=True)))
-    number = int(match[2])
-    view = next((view for view in views if view.number == number), None)
+        if operation is not None:
+            name = wiring.only_cluster(journal, operation[1] or "")
+            _operation(session, journal, name, int(operation[2]), now)
+        elif event is not None:
+            name = wiring.only_cluster(journal, event[1] or "")
+            _event(session, journal, name, int(event[2]), now)
+        else:
+            raise InvalidInput(
+                "REF", f"{' '.join(ref)!r} is not an operation, such as web#3, nor an event, web@e17"
+            )
+
+
+def _operation(session: Session, journal: "Journal", name: str, number: int, now: int) -> None:
+    from ...engine.errors import NotFound
+    from ..render import history as render
+
+    cluster_id = journal.cluster_id(name, gone=True)
+    view = journal.audit.operation(cluster_id, number)
     if view is None:
+        there = len(journal.audit.numbers(cluster_id))
         raise NotFound(
-            "operation",
-            f"{name}#{number}",
-            advice=f"kubisnap log {name}      its operations: {len(views)}",
+            "operation", f"{name}#{number}", advice=f"kubisnap log {name}      its operations: {there}"
         )
+    view.cluster = name
+    events = journal.audit.of_operation(cluster_id, number)
     session.result(
-        render.operation_text(view, utc=session.utc, now=now, color=session.colored(sys.stdout)),
+        render.operation_text(view, events, utc=session.utc, now=now, color=session.colored(sys.stdout)),
         "Operation",
-        render.operation_document(view, events=True),
+        render.operation_document(view, events),
     )
+
+
+def _event(session: Session, journal: "Journal", name: str, position: int, now: int) -> None:
+    from ...engine.domain.history import narrate
+    from ...engine.errors import NotFound
+    from ..render import history as render
+
+    cluster_id = journal.cluster_id(name, gone=True)
+    found = journal.audit.event(cluster_id, position)
+    if found is None:
+        there = journal.audit.last_version(cluster_id)
+        raise NotFound(
+            "event", f"{name}@e{position}", advice=f"kubisnap log {name} --events      there are {there}"
+        )
+    document = {"cluster": name, **render.event_document(found.recorded, found.resource)}
+    text = render.event_text(name, found, now, color=session.colored(sys.stdout))
+    session.result(text, "Event", document | {"text": narrate(found.recorded, found.resource)})

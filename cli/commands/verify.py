@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 def verify(
     session: Session,
-    file: options.Snapshot,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="CLUSTER|SNAPSHOT",
+            help="A cluster's log; or a snapshot: a file, -, s3://BUCKET/NAME, snap:DIGEST, snap:latest.",
+            show_default=False,
+            autocompletion=options.clusters_in_store,
+        ),
+    ],
     parents: options.Parents = None,
     read_data: Annotated[
         str,
@@ -25,21 +33,27 @@ def verify(
     signed: opening.Signed = False,
     archives: options.Archives = "",
 ) -> None:
-    """Check every byte of a snapshot file.
+    """Check every byte of a snapshot file, or of a cluster's log.
 
-    And of those that it goes on from; one that is not there is named, the rest is checked all the same.
-    With --read-data 10% its beginning, its end, the signature and a random tenth of its records are
+    The log against its hash chain: what was edited, removed, inserted or put elsewhere is found, and where.
+    A snapshot with those that it goes on from; one that is not there is named, the rest is checked all
+    the same. With --read-data 10% its beginning, its end, the signature and a random tenth of its records are
     checked: of a large file on a slow disk, often. Exits with 13 when it is damaged, truncated, or not an
     archive; nothing is changed.
 
     Examples:
+      kubisnap verify web
       kubisnap verify web.ksnap
       kubisnap verify web.ksnap --read-data 10% -o json
     """
     from ..render import archives as render
     from ..sources import locate
     from ..verifying import Verified, share_of, verify_file, verify_sample
+    from ..verifying_logs import is_cluster, verify_log
 
+    if is_cluster(session, file):
+        verify_log(session, file)
+        return
     access = opening.access_of(session, identity, trusted, signed=signed, keyless=identity is None)
     file = locate(file, archives)
     share = share_of(read_data, file)

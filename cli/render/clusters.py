@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from ...engine.domain.history import drift_text
 from ...engine.domain.resources import Key, Kind
 from ...engine.domain.state import Binding, ClusterState, Unfinished
 from ...engine.errors import Locked
-from ...engine.domain.history import drift_text
 from .drift import told_document
 from .style import moment, printable, table
 
@@ -72,11 +72,13 @@ def ways_on(state: ClusterState) -> tuple[str, str]:
     return on, f"kubisnap apply {state.name} --abandon"
 
 
-def _unfinished(state: ClusterState, held: Locked | None) -> list[str]:
+def _unfinished(state: ClusterState, held: Locked | None, *, past: bool) -> list[str]:
     """Say what is unfinished, and what can be done about it: to wait, as long as it is held."""
     pending = state.pending()
     if pending is None:
         return []
+    if past:
+        return [f"  ! {unfinished_text(pending)} had not come to its end"]
     if held is not None:
         since = f"since {held.since} ({held.age})"
         return [
@@ -89,12 +91,14 @@ def _unfinished(state: ClusterState, held: Locked | None) -> list[str]:
     return [*lines, f"      {on}      goes on with it", f"      {back}      {effect}"]
 
 
-def unfinished_document(state: ClusterState, held: Locked | None) -> dict[str, Any] | None:
-    """Return what is unfinished as JSON, with both ways on; `held` says who is at it."""
+def unfinished_document(
+    state: ClusterState, held: Locked | None, *, past: bool = False
+) -> dict[str, Any] | None:
+    """Return what is unfinished as JSON, with both ways on, if it is now; `held` says who is at it."""
     pending = state.pending()
     if pending is None:
         return None
-    on, back = ways_on(state)
+    on, back = ("", "") if past else ways_on(state)
     return {
         "operations": pending.numbers,
         "operation_kind": pending.kind.value,
@@ -105,13 +109,14 @@ def unfinished_document(state: ClusterState, held: Locked | None) -> dict[str, A
     }
 
 
-def cluster_text(state: ClusterState, held: Locked | None = None) -> str:
+def cluster_text(state: ClusterState, held: Locked | None = None, *, past: bool = False) -> str:
     """Return one cluster as a tree; problems are named, equal things are not hidden."""
     lines = [
         f"{state.name}  {place_of(state)}  Kubernetes {state.kubernetes}  {status_of(state)}",
         f"  id       {state.cluster_id}  log #{state.operations}",
         f"  account  {state.account or '-'}",
-        *_unfinished(state, held),
+        *_origin(state),
+        *_unfinished(state, held, past=past),
     ]
     rows: list[list[str]] = []
     for pool in state.spec().pools:
@@ -135,6 +140,15 @@ def cluster_text(state: ClusterState, held: Locked | None = None) -> str:
     return "\n".join(part for part in (*lines, table(rows), table(others), *drifted) if part)
 
 
+def _origin(state: ClusterState) -> list[str]:
+    """Say from which moment of which cluster this one was made, and from which archive, if from one."""
+    origin = state.origin
+    if origin is None:
+        return []
+    archive = f", {origin.archive[:19]}" if origin.archive else ", from the log"
+    return [f"  made as  {origin.cluster_name} at event {origin.position}{archive}"]
+
+
 def _size(pins: dict[str, str], state: ClusterState) -> str:
     return pins.get("" if state.placement is None else state.placement.cloud, "?")
 
@@ -155,7 +169,9 @@ def _server(state: ClusterState, name: str) -> list[str]:
     return [f"    {name}", _id(binding), ", ".join(part for part in (note, addresses) if part)]
 
 
-def cluster_document(state: ClusterState, held: Locked | None = None) -> dict[str, Any]:
+def cluster_document(
+    state: ClusterState, held: Locked | None = None, *, past: bool = False
+) -> dict[str, Any]:
     """Return a cluster as JSON: intent, and what it is bound to."""
     return {
         "name": state.name,
@@ -163,7 +179,7 @@ def cluster_document(state: ClusterState, held: Locked | None = None) -> dict[st
         "status": status_of(state),
         "account": state.account,
         "log": {"operation": state.operations, "position": state.position},
-        "unfinished": unfinished_document(state, held),
+        "unfinished": unfinished_document(state, held, past=past),
         "spec": msgspec.to_builtins(state.spec()),
         "origin": msgspec.to_builtins(state.origin),
         "resources": [resource_document(key, binding) for key, binding in sorted(state.bindings.items())],

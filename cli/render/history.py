@@ -1,11 +1,14 @@
 """The log, as `log` and `show` show it."""
 
+import json
 from typing import Any
 
 import msgspec
 
+from ...engine.domain.blaming import Blamed
 from ...engine.domain.events import Event, Recorded, tag_of
 from ...engine.domain.history import OperationView, narrate
+from ...engine.journal.audit.queries import Found
 from .style import duration, moment, paint, printable, rfc3339, table
 
 _SIGNS = {
@@ -57,32 +60,20 @@ def _what(view: OperationView) -> str:
     return "; ".join(parts)
 
 
-def events_text(
-    events: list[Recorded], logs: dict[str, list[Recorded]], names: dict[str, str], now: int, *, utc: bool
-) -> str:
-    """Return a line for each event; `logs` are the whole logs that they are from, by cluster."""
-    many = len({item.stream for item in events}) > 1
-    told = {
-        (item.stream, item.version): text
-        for items in logs.values()
-        for item, text in zip(items, narrate(items), strict=True)
-    }
-    return table(
-        [
-            [
-                *([names.get(item.stream, item.stream[:8])] if many else []),
-                str(item.version),
-                moment(item.time, now, utc=utc),
-                f"#{item.operation}",
-                tag_of(item.event),
-                printable(told[item.stream, item.version]),
-            ]
-            for item in events
-        ]
-    )
+def event_cells(found: Found, name: str, now: int, *, utc: bool, many: bool) -> list[str]:
+    """Return an event's line, cell by cell: position, when, operation, kind, what."""
+    item = found.recorded
+    return [
+        *([name] if many else []),
+        str(item.version),
+        moment(item.time, now, utc=utc),
+        f"#{item.operation}",
+        tag_of(item.event),
+        printable(narrate(item, found.resource)),
+    ]
 
 
-def operation_text(view: OperationView, *, utc: bool, now: int, color: bool) -> str:
+def operation_text(view: OperationView, events: list[Found], *, utc: bool, now: int, color: bool) -> str:
     """Return one operation in full: its head, then each event with its offset in time."""
     sign, paint_as = _SIGNS.get(view.outcome, ("?", "red"))
     lines = [
@@ -105,15 +96,88 @@ def operation_text(view: OperationView, *, utc: bool, now: int, color: bool) -> 
             f"  {item.version}",
             rfc3339(item.time) if utc else f"+{duration((item.time - view.started) / 1e6)}",
             tag_of(item.event),
-            printable(text),
+            printable(narrate(item, resource)),
         ]
-        for item, text in zip(view.events, narrate(view.events), strict=True)
+        for _, resource, item in events
     ]
     return "\n".join([*lines, "", table(rows)])
 
 
-def operation_document(view: OperationView, *, events: bool) -> dict[str, Any]:
-    """Return an operation as JSON."""
+def event_text(name: str, found: Found, now: int, *, color: bool) -> str:
+    """Return one event in full: its envelope, then what it holds, as JSON."""
+    item = found.recorded
+    data = {key: value for key, value in msgspec.to_builtins(item.event).items() if key != "event"}
+    rows = [
+        ("who", item.actor),
+        ("when", f"{moment(item.time, now, utc=True)} ({moment(item.time, now, utc=False)})"),
+        ("why", item.reason),
+        ("in", f"operation #{item.operation}"),
+        ("after", f"event {item.cause}" if item.cause else ""),
+        ("about", found.resource),
+        ("says", narrate(item, found.resource)),
+    ]
+    head = paint(f"{name}@e{item.version} {tag_of(item.event)}", "bold", on=color)
+    body = json.dumps(data, indent=2, ensure_ascii=False)
+    return "\n".join(
+        [head, *(f"  {label:<7}{printable(text)}" for label, text in rows if text), "", _shown(body)]
+    )
+
+
+def _shown(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
+def blame_text(values: list[Blamed], now: int, *, utc: bool, color: bool) -> str:
+    """Return a line for each value: field, value, operation, when, who, why."""
+    rows = [
+        [
+            f"{'- ' if item.gone else '  '}{printable(item.field)}",
+            printable(_value(item)),
+            f"#{item.recorded.operation}",
+            moment(item.recorded.time, now, utc=utc),
+            printable(item.recorded.actor),
+            f"“{printable(item.recorded.reason)}”" if item.recorded.reason else "",
+        ]
+        for item in values
+    ]
+    if not any(item.gone for item in values):
+        rows = [[row[0].removeprefix("  "), *row[1:]] for row in rows]
+    lines = table(rows).splitlines()
+    return "\n".join(
+        paint(line, "dim", on=color and item.gone) for item, line in zip(values, lines, strict=True)
+    )
+
+
+def _value(item: Blamed) -> str:
+    if item.gone:
+        return "is gone"
+    if "[" in item.field and not isinstance(item.value, str | int | float):
+        return "is there"
+    return (
+        item.value
+        if isinstance(item.value, str) and item.value
+        else json.dumps(item.value, ensure_ascii=False)
+    )
+
+
+def blame_document(item: Blamed) -> dict[str, Any]:
+    """Return a value and who set it as JSON."""
+    recorded = item.recorded
+    return {
+        "field": item.field,
+        "value": item.value,
+        "gone": item.gone,
+        "operation": recorded.operation,
+        "position": recorded.version,
+        "time": rfc3339(recorded.time),
+        "actor": recorded.actor,
+        "reason": recorded.reason,
+        "event": tag_of(recorded.event),
+    }
+
+
+def operation_document(view: OperationView, events: list[Found] | None = None) -> dict[str, Any]:
+    """Return an operation as JSON, with its events if they are given."""
     document: dict[str, Any] = {
         "cluster": view.cluster,
         "number": view.number,
@@ -139,13 +203,16 @@ def operation_document(view: OperationView, *, events: bool) -> dict[str, Any]:
         },
         "left": list(view.left),
     }
-    if events:
-        document["events"] = [event_document(item) for item in view.events]
+    if view.of:
+        document["of"] = view.of
+    if events is not None:
+        document["events"] = [event_document(item.recorded, item.resource) for item in events]
     return document
 
 
-def event_document(item: Recorded) -> dict[str, Any]:
-    """Return an event with its envelope as JSON."""
+def event_document(item: Recorded, resource: str | None = None) -> dict[str, Any]:
+    """Return an event with its envelope as JSON; `resource` is what it is about."""
+    about = {} if resource is None else {"resource": resource}
     return {
         "cluster_id": item.stream,
         "position": item.version,
@@ -157,6 +224,7 @@ def event_document(item: Recorded) -> dict[str, Any]:
         "schema": item.schema,
         "family": _family(item.event),
         "event": tag_of(item.event),
+        **about,
         "data": {key: value for key, value in msgspec.to_builtins(item.event).items() if key != "event"},
     }
 

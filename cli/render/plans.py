@@ -13,8 +13,10 @@ from ...engine.domain.resources import Server
 from ...engine.operations.changing import Prepared
 from ...engine.operations.cost import Cost, resource_cost
 from ...engine.operations.planning import Action, Change, Step, fields_of
+from ...engine.operations.undoing import reversal_of
 from .drift import drift_document, drift_lines
 from .style import counted, paint, printable, table
+from .undoing import losses_of, reach_text, undoing_document
 
 _SIGNS = {
     Action.CREATE: ("+", "green"),
@@ -41,11 +43,15 @@ def headline(prepared: Prepared) -> str:
     )
 
 
-def plan_text(prepared: Prepared, *, color: bool, title: str = "") -> str:
-    """Return the whole plan for people; one that takes something back has a `title` that says what."""
+def plan_text(prepared: Prepared, *, color: bool, title: str = "", heading: str = "") -> str:
+    """Return the whole plan for people.
+
+    One that takes back what is unfinished has a `title` that says what; `heading` says what an undo is
+    of, or which moment a new cluster is made from.
+    """
     if prepared.empty and not title:
         return f"{headline(prepared)}\n\nnothing to do: what is declared is there."
-    lines = [paint(headline(prepared), "bold", on=color), *([title] if title else []), ""]
+    lines = [paint(headline(prepared), "bold", on=color), *filter(None, (title, heading)), ""]
     lines += _translation(prepared)
     lines += drift_lines(prepared, color=color)
     drifted = {drift.key for drift in prepared.drift}
@@ -67,7 +73,8 @@ def plan_text(prepared: Prepared, *, color: bool, title: str = "") -> str:
         same = f"nothing to change at the cloud; {recorded} is recorded"
         lines.append(f"  {gone if prepared.spec is None else same}")
     lines += ["", _counting(prepared), _cost_text(prepared)]
-    lines += [paint(line, "red", on=color) for line in _losses(prepared)]
+    lines += [line for line in (reach_text(prepared),) if line]
+    lines += [paint(line, "red", on=color) for line in (*_losses(prepared), *losses_of(prepared))]
     return "\n".join(lines)
 
 
@@ -86,7 +93,11 @@ def _counting(prepared: Prepared) -> str:
         parts.append(f"{counts['adopt']} to take over")
     line = f"{', '.join(parts)}."
     undoable = prepared.plan.steps and not any(step.irreversible for step in prepared.plan.steps)
-    return f"{line}   All of it can be undone." if undoable else line
+    if not undoable or prepared.undoing is not None:
+        return line
+    if prepared.new:
+        return f"{line}   kubisnap delete {prepared.name} takes it back."
+    return f"{line}   All of it can be undone."
 
 
 def _cost_text(prepared: Prepared) -> str:
@@ -220,6 +231,8 @@ def plan_document(prepared: Prepared) -> dict[str, Any]:
         "notes": [*prepared.plan.notes, *prepared.lacking],
         "lost": [{"resource": str(key), "id": item} for key, item in prepared.lost],
         "drift": [drift_document(drift) for drift in prepared.drift],
+        "undoing": undoing_document(prepared),
+        "reversal": reversal_of(prepared).reach.value,
         "translation": None
         if prepared.translation is None
         else {

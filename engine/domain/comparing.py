@@ -24,7 +24,7 @@ from .model import (
     canonical,
 )
 
-_KNOWN_BY: Final[Mapping[type[Spec], str]] = {
+KNOWN_BY: Final[Mapping[type[Spec], str]] = {
     SshKeySpec: "name",
     FirewallSpec: "name",
     PoolSpec: "name",
@@ -37,7 +37,7 @@ _KNOWN_BY: Final[Mapping[type[Spec], str]] = {
 }
 """By which field two parts are the same part. What is not here (rules, taints) is itself or another."""
 
-_NOUNS: Final[Mapping[type[Spec], str]] = {
+NOUNS: Final[Mapping[type[Spec], str]] = {
     SshKeySpec: "ssh-key",
     FirewallSpec: "firewall",
     PoolSpec: "pool",
@@ -101,7 +101,7 @@ def _values(part: str, path: str, before: Any, after: Any) -> Iterator[Differenc
 
 
 def _known_by(items: tuple[Any, ...]) -> str:
-    return _KNOWN_BY.get(_type(items[0]), "")
+    return KNOWN_BY.get(_type(items[0]), "")
 
 
 def _type(value: object) -> type[Any]:
@@ -114,7 +114,7 @@ def _named(
     """Compare what is known by a key: what is on both sides field by field."""
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key), after.get(key)
-        noun = _NOUNS.get(_type(new if old is None else old), "")
+        noun = NOUNS.get(_type(new if old is None else old), "")
         where, inside = (f"{noun} {key}", "") if noun else (part, f"{path}[{key}]")
         if old is None or new is None:
             yield _one_sided(where, inside, old, new)

@@ -92,22 +92,13 @@ def tell(view: OperationView, item: ev.Recorded) -> None:
             pass
 
 
-def narrate(events: Iterable[ev.Recorded]) -> list[str]:
-    """Describe events one after the other; what came of a step names what the step was about."""
-    keys: dict[tuple[str, int, int], str] = {}
-    told: list[str] = []
-    for item in events:
-        text = describe(item.event)
-        match item.event:
-            case ev.StepStarted(step=step, key=key):
-                keys[item.stream, item.operation, step] = str(key)
-            case ev.StepSucceeded(step=step) | ev.StepFailed(step=step) | ev.StepRetried(step=step):
-                name = keys.get((item.stream, item.operation, step), f"step {step}")
-                text = f"{name}: {text}" if text else name
-            case _:
-                pass
-        told.append(text)
-    return told
+def narrate(item: ev.Recorded, resource: str) -> str:
+    """Describe an event in one line; what came of a step names what the step was about, `resource`."""
+    text = describe(item.event)
+    if isinstance(item.event, ev.StepSucceeded | ev.StepFailed | ev.StepRetried):
+        name = resource or f"step {item.event.step}"
+        return f"{name}: {text}" if text else name
+    return text
 
 
 def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event

@@ -22,6 +22,7 @@ __all__ = [
     "Unfinished",
     "Work",
     "apply_event",
+    "apply_intent",
     "fold",
 ]
 
@@ -324,6 +325,11 @@ def apply_event(state: ClusterState, recorded: ev.Recorded) -> None:
     state.updated = recorded.time
     if state.open is not None and state.open.number == recorded.operation:
         state.open.last_event = recorded.time
+
+
+def apply_intent(state: ClusterState, event: ev.Intent, recorded: ev.Recorded) -> None:
+    """Change what is declared by one event, in place; `state` keeps no position and knows nothing else."""
+    _EVOLVE[type(event)](state, event, recorded)
 
 
 def fold(events: Iterable[ev.Recorded]) -> ClusterState:

@@ -15,6 +15,10 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── CannotTranslate
     ├── WrongAccount
     ├── NothingUnfinished       there is nothing to resume or abandon
+    ├── StillUnfinished         something is, and is to be resumed or abandoned first
+    ├── NothingToUndo           nor to redo, or the operation changed nothing
+    ├── Irreversible            an operation that undo does not take back; says what does
+    ├── ChangedSince            what an operation changed was changed again after it
     ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
     ├── CorruptPlan             a saved plan that cannot be read
     ├── TooManyDeletions        more than `--max-deletions` allows
@@ -22,8 +26,14 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── StoreError              the event store
     │   ├── NotAStore
     │   ├── StoreUnusable
+    │   │   ├── StoreDenied     the user of a team store may not do this
+    │   │   └── MissingDriver   PostgreSQL, without the package that speaks to it
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
+    │   ├── BrokenChain         events are not what was written
+    │   ├── IndexDiffers        the audit index is not what the events say
+    │   │   └── HistoryThere    or what is to be copied from another store
+    │   ├── CopyDiffers         what arrived is not what was sent
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
     ├── ArchiveError            the snapshot file
@@ -66,6 +76,7 @@ from .asking import (
     Refused,
     WrongAccount,
 )
+from .auditing import BrokenChain, IndexDiffers
 from .base import Fact, Facts, KubisnapError
 from .clouds import (
     CloudError,
@@ -85,50 +96,62 @@ from .keeping import (
     CorruptArchive,
     LogMoved,
     MalformedEvent,
+    MissingDriver,
     MissingParent,
     NotAStore,
     NotEncrypted,
     NotSigned,
     PassphraseNotTried,
+    StoreDenied,
     StoreError,
     StoreUnusable,
     UnknownEvent,
     UnsupportedArchive,
     WrongKey,
 )
-from .moving import AnotherHistory, CorruptLines, NameHeld, Salvaged
+from .moving import AnotherHistory, CopyDiffers, CorruptLines, HistoryThere, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
+from .undoing import Again, ChangedSince, Irreversible, NothingToUndo, StillUnfinished
 
 __all__ = [
+    "Again",
     "AlreadyExists",
     "AnotherHistory",
     "ArchiveError",
+    "BrokenChain",
     "BudgetExceeded",
     "Came",
     "CannotTranslate",
+    "ChangedSince",
     "CloudError",
     "CloudSilent",
     "ConfirmationNeeded",
     "Conflict",
+    "CopyDiffers",
     "CorruptArchive",
     "CorruptLines",
     "CorruptPlan",
     "Denied",
     "Fact",
     "Facts",
+    "HistoryThere",
+    "IndexDiffers",
     "Interrupted",
     "InvalidInput",
+    "Irreversible",
     "KeptByCloud",
     "KubisnapError",
     "Locked",
     "LogMoved",
     "MalformedEvent",
+    "MissingDriver",
     "MissingParent",
     "NameHeld",
     "NotAStore",
     "NotEncrypted",
     "NotFound",
     "NotSigned",
+    "NothingToUndo",
     "NothingUnfinished",
     "OperationFailed",
     "OutOfTime",
@@ -142,6 +165,8 @@ __all__ = [
     "RollbackIncomplete",
     "Salvaged",
     "StalePlan",
+    "StillUnfinished",
+    "StoreDenied",
     "StoreError",
     "StoreUnusable",
     "TimedOut",

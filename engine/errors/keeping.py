@@ -24,7 +24,12 @@ class NotAStore(StoreError):
     @property
     def hint(self) -> str:
         """Say that nothing was touched."""
-        return "nothing was written to it; name another file with --store sqlite:///PATH"
+        if self.url.startswith("sqlite:"):
+            return "nothing was written to it; name another file with --store sqlite:///PATH"
+        return (
+            "nothing was written to it; name another database with --store postgresql://USER@HOST/DATABASE, "
+            "or, in a shared one, have an empty schema kubisnap made"
+        )
 
     @property
     def facts(self) -> Facts:
@@ -51,6 +56,31 @@ class StoreUnusable(StoreError):
     def facts(self) -> Facts:
         """Return the store's address."""
         return {"store": self.url, "problem": self.problem}
+
+
+@dataclass(eq=False)
+class StoreDenied(StoreUnusable):
+    """The user of a team store may not do this: an auditor may only read."""
+
+    kind: ClassVar[str] = "denied"
+
+    def __str__(self) -> str:
+        return f"the store {self.url} does not let this user do that: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Say what is needed."""
+        return "name a user that may: --store postgresql://USER@HOST/DATABASE; roles are in docs/stores.md"
+
+
+@dataclass(eq=False)
+class MissingDriver(StoreUnusable):
+    """The store is PostgreSQL, and the package that speaks to it is not installed."""
+
+    @property
+    def hint(self) -> str:
+        """Say how to install it."""
+        return "pip install 'kubisnap[postgres]'"
 
 
 @dataclass(eq=False)

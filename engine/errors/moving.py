@@ -54,6 +54,40 @@ class AnotherHistory(StoreError):
         return {"cluster": self.cluster, "known": self.known, "beyond": self.beyond}
 
 
+class HistoryThere(AnotherHistory):
+    """A store to be copied into another that has events at the same places which are not the same."""
+
+    @property
+    def hint(self) -> str:
+        """Say that nothing was changed."""
+        return "nothing was copied: two histories cannot be joined; copy into a store without it"
+
+
+@dataclass(eq=False)
+class CopyDiffers(StoreError):
+    """A store was copied, and what arrived is not what was sent."""
+
+    kind: ClassVar[str] = "corrupt"
+    source: str
+    target: str
+    sent: int
+    arrived: int
+
+    def __str__(self) -> str:
+        counts = f"{self.sent} events against {self.arrived}"
+        return f"what is in {self.target} is not what was copied there: {counts}"
+
+    @property
+    def hint(self) -> str:
+        """Say which of the two to trust."""
+        return f"go on with {self.source}, which was not written to; do not use the copy"
+
+    @property
+    def facts(self) -> Facts:
+        """Return both stores and how many events each has."""
+        return {"source": self.source, "target": self.target, "sent": self.sent, "arrived": self.arrived}
+
+
 @dataclass(eq=False)
 class CorruptLines(ArchiveError):
     """A file of exported events with a line that no export wrote, or that does not belong there."""

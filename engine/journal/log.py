@@ -5,37 +5,36 @@ so that two people who create the same name at once meet in the database and one
 Appending states the position that the writer has seen: optimistic concurrency.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from eventsourcing.domain import EventSourcingError
-from eventsourcing.persistence import DatabaseError, IntegrityError, OperationalError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 
 from ..domain.events import AnyEvent, NameClaimed, NameReleased, Recorded
 from ..domain.state import ClusterState, apply_event
 from ..errors import (
     AlreadyExists,
     AnotherHistory,
-    InvalidInput,
     LogMoved,
+    MissingDriver,
     NameHeld,
     NotAStore,
     NotFound,
     StoreUnusable,
 )
 from . import checkpoints
+from .addresses import is_postgres, no_store, shown
 from .audit import sqlite as audit_index
 from .audit.asking import Audit
-from .audit.entries import IndexBehind
 from .audit.verifying import ChainReport, verify_chain
 from .codec import Codec, StoredRow
-from .sqlite import Recorder, open_sqlite
+from .recorders import KeptRow, NewRow, Recorder
+from .sqlite import open_sqlite
 from .whole import WholeLog
 
 _NAMES = "name:"
@@ -86,7 +85,12 @@ class Journal:
     def close(self) -> None:
         """Close the store's connections."""
         if self._recorder is not None:
-            self._recorder.datastore.close()
+            self._recorder.close()
+
+    @property
+    def made(self) -> bool:
+        """Whether the store was there, or was made, when it was opened."""
+        return self._recorder is not None
 
     @cached_property
     def audit(self) -> Audit:
@@ -94,12 +98,13 @@ class Journal:
         recorder = self._recorder
         if recorder is None:
             return Audit(audit_index.nothing(), audit_index.DIALECT, self._codec)
+        dialect = recorder.dialect
 
         def run(statement: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
             with self._telling(0):
                 return recorder.run(statement, arguments)
 
-        return Audit(run, audit_index.DIALECT, self._codec)
+        return Audit(run, dialect, self._codec)
 
     def rebuild_audit(self) -> int:
         """Drop the audit index and make it anew from the events; return how many there are.
@@ -114,7 +119,7 @@ class Journal:
 
     def verify(self, stream: str) -> ChainReport:
         """Verify a stream's hash chain. One part of the log is in memory at a time."""
-        return verify_chain(self.audit.run, self.audit.event, stream)
+        return verify_chain(self.audit.run, self.audit.position_column, stream)
 
     def audit_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; changes nothing.
@@ -177,6 +182,16 @@ class Journal:
             shelf.save_checkpoints(made)
         return state
 
+    def each_of_all(self, *, after: int = 0) -> Iterator[list[KeptRow]]:
+        """Yield the rows of all streams in the order in which they were committed, a part at a time."""
+        while self._recorder is not None:
+            with self._telling(0):
+                rows = self._recorder.select_all(after=after, limit=_ROWS_AT_ONCE)
+            if not rows:
+                return
+            yield rows
+            after = rows[-1].position
+
     def _chunks(self, stream: str, after: int, until: int | None) -> Iterator[list[tuple[int, str, bytes]]]:
         """Yield a stream's rows, `_ROWS_AT_ONCE` at a time: a log only grows, so the parts fit together."""
         if self._recorder is None:
@@ -218,6 +233,11 @@ class Journal:
         ids = list(dict.fromkeys(self._claim(item).cluster_id for item in found))
         return {item: name if item == ids[-1] else f"{name}@{item[:8]}" for item in ids}
 
+    def called(self, cluster_id: str) -> str:
+        """Return what to call a cluster: its name, or ``name@`` and eight digits if another has it now."""
+        name = self.audit.declared_name(cluster_id)
+        return self.holders(name).get(cluster_id, cluster_id[:8]) if name else cluster_id[:8]
+
     def cluster_id(self, name: str, *, gone: bool = False) -> str:
         """Return the id of the cluster of that name; with `gone`, also of one that was deleted.
 
@@ -244,6 +264,10 @@ class Journal:
         if not isinstance(event, NameClaimed | NameReleased):
             raise NotAStore(self.url, f"{item.topic} in the log of a name")
         return Claim(event.name, event.cluster_id, isinstance(event, NameReleased))
+
+    def keep(self, rows: Sequence[NewRow]) -> None:
+        """Keep rows from another store as they are, all or none. Raises `LogMoved` where one is there."""
+        self._insert_rows(min((version for _, version, *_ in rows), default=1) - 1, rows, None)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
@@ -357,35 +381,21 @@ class Journal:
     def _insert(self, expected: int, recorded: Sequence[Recorded]) -> None:
         self._insert_rows(expected, self._encoded(recorded), recorded)
 
-    def _encoded(self, recorded: Sequence[Recorded]) -> list[tuple[str, int, str, bytes]]:
+    def _encoded(self, recorded: Sequence[Recorded]) -> list[NewRow]:
         encode = self._codec.encode
         return [(item.stream, *encode(item)) for item in recorded]
 
     def _insert_rows(
-        self, expected: int, rows: Sequence[tuple[str, int, str, bytes]], recorded: Sequence[Recorded] | None
+        self, expected: int, rows: Sequence[NewRow], recorded: Sequence[Recorded] | None
     ) -> None:
         if self._recorder is None:
             raise StoreUnusable(self.url, "it was opened for reading and does not exist")
         with self._lock, self._telling(expected):
             self._recorder.insert_rows(rows, recorded)
 
-    @contextmanager
-    def _telling(self, expected: int) -> Iterator[None]:
-        """Turn the library's errors into ours, and those of SQLite that it lets through."""
-        try:
-            yield
-        except IntegrityError as error:
-            raise LogMoved(expected) from error
-        except IndexBehind as error:
-            raise NotAStore(
-                self.url, f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
-            ) from error
-        except (OperationalError, sqlite3.OperationalError) as error:
-            raise StoreUnusable(self.url, str(error)) from error
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise NotAStore(self.url, str(error)) from error
-        except (EventSourcingError, sqlite3.Error) as error:
-            raise StoreUnusable(self.url, str(error) or type(error).__name__) from error
+    def _telling(self, expected: int) -> AbstractContextManager[None]:
+        """Raise our errors instead of the database's."""
+        return nullcontext() if self._recorder is None else self._recorder.telling(self.url, expected)
 
 
 def sqlite_path(url: str) -> Path:
@@ -396,14 +406,20 @@ def sqlite_path(url: str) -> Path:
     """
     scheme, found, path = url.partition(":///")
     if scheme != "sqlite" or not found or not path or "\0" in path:
-        raise InvalidInput("--store", f"{url!r} is not a store", advice="for example sqlite:///PATH")
+        raise no_store(url)
     return Path(path)
 
 
 def open_journal(url: str, *, create: bool = False) -> Journal:
-    """Open the store at `url` (``sqlite:///PATH``).
+    """Open the store at `url` (``sqlite:///PATH``, ``postgresql://USER@HOST/DATABASE``).
 
     A store that does not exist is made where `create` says so; otherwise the journal is empty and
-    refuses to append. Raises `InvalidInput`, `NotAStore`, `StoreUnusable`.
+    refuses to append. Raises `InvalidInput`, `NotAStore`, `StoreUnusable`, `MissingDriver`.
     """
-    return Journal(url, open_sqlite(sqlite_path(url), create=create))
+    if not is_postgres(url):
+        return Journal(url, open_sqlite(sqlite_path(url), create=create))
+    try:
+        from .postgres import open_postgres
+    except ImportError as error:  # psycopg, or the libpq that it looks for
+        raise MissingDriver(shown(url), str(error).partition("\n")[0]) from error
+    return Journal(shown(url), open_postgres(url, create=create))

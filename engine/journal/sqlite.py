@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from eventsourcing.persistence import DatabaseError, OperationalError, PersistenceError, StoredEvent
+from eventsourcing.domain import EventSourcingError
+from eventsourcing.persistence import (
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    PersistenceError,
+    StoredEvent,
+)
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -23,11 +30,13 @@ from eventsourcing.sqlite import (
 )
 
 from ..domain.events import Recorded
-from ..errors import NotAStore, StoreUnusable
+from ..errors import LogMoved, NotAStore, StoreUnusable
 from .audit import sqlite as audit
+from .audit.entries import IndexBehind
 from .checkpoints import TABLE as CHECKPOINTS
 from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
+from .recorders import KeptRow, NewRow
 
 APPLICATION_ID = 0x6B736E70
 """``ksnp``, in the file's header (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -41,13 +50,15 @@ _SMALLEST_DATABASE = 512
 
 _TABLES = (
     # the column must be called rowid: the library reads it by name
-    "CREATE TABLE IF NOT EXISTS stored_events ("
-    "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "originator_id TEXT NOT NULL, "
-    "originator_version INTEGER NOT NULL, "
-    "topic TEXT NOT NULL, "
-    "state BLOB NOT NULL, "
-    "UNIQUE (originator_id, originator_version))",
+    (
+        "CREATE TABLE IF NOT EXISTS stored_events ("
+        "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "originator_id TEXT NOT NULL, "
+        "originator_version INTEGER NOT NULL, "
+        "topic TEXT NOT NULL, "
+        "state BLOB NOT NULL, "
+        "UNIQUE (originator_id, originator_version))"
+    ),
     *(
         f"CREATE TRIGGER IF NOT EXISTS events_are_never_{done}d BEFORE {action} ON stored_events "
         f"BEGIN SELECT RAISE(ABORT, 'events are never {done}d'); END"
@@ -68,6 +79,8 @@ class _Pool(SQLiteConnectionPool):
 
 class Recorder(SQLiteApplicationRecorder):
     """The library's application recorder over our table."""
+
+    dialect = audit.DIALECT
 
     def __init__(self, datastore: SQLiteDatastore) -> None:
         super().__init__(datastore)
@@ -160,9 +173,7 @@ class Recorder(SQLiteApplicationRecorder):
             rows: list[tuple[int, str, bytes]] = cursor.fetchall()
         return rows
 
-    def insert_rows(
-        self, rows: Sequence[tuple[str, int, str, bytes]], recorded: Iterable[Recorded] | None = None
-    ) -> None:
+    def insert_rows(self, rows: Sequence[NewRow], recorded: Iterable[Recorded] | None = None) -> None:
         """Insert stream, version, topic and state of each, and what the audit index says of them.
 
         All or none, in one transaction: the index is never behind. `recorded` are the same events, where
@@ -198,6 +209,33 @@ class Recorder(SQLiteApplicationRecorder):
                 for row in cursor.fetchall()
             ]
 
+    def select_all(self, *, after: int, limit: int) -> list[KeptRow]:
+        """Return rows of all streams by position."""
+        statement = (
+            "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
+            "WHERE rowid > ? ORDER BY rowid LIMIT ?"
+        )
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.sqlite_cursor.row_factory = None
+            cursor.execute(statement, (after, limit))
+            return [KeptRow._make(row) for row in cursor.fetchall()]
+
+    @contextmanager
+    def telling(self, url: str, expected: int) -> Iterator[None]:
+        """Turn what the library says into our errors, and what it lets through of SQLite."""
+        with _telling(url):
+            try:
+                yield
+            except IntegrityError as error:
+                raise LogMoved(expected) from error
+            except IndexBehind as error:
+                problem = f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
+                raise NotAStore(url, problem) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.datastore.close()
+
 
 @contextmanager
 def _telling(url: str) -> Iterator[None]:
@@ -208,8 +246,8 @@ def _telling(url: str) -> Iterator[None]:
         raise StoreUnusable(url, str(error)) from error
     except (sqlite3.DatabaseError, DatabaseError) as error:
         raise NotAStore(url, str(error)) from error
-    except (sqlite3.Error, PersistenceError) as error:
-        raise StoreUnusable(url, str(error)) from error
+    except (sqlite3.Error, EventSourcingError) as error:
+        raise StoreUnusable(url, str(error) or type(error).__name__) from error
     except OSError as error:
         raise StoreUnusable(url, error.strerror or str(error)) from error
 

@@ -15,6 +15,7 @@ from ..domain.catalogue import Catalogue
 from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Kind
 from ..domain.state import ClusterState, apply_event
+from ..domain.undoing import Undoing
 from ..domain.validation import validate
 from ..errors import AlreadyExists, BudgetExceeded, LogMoved, TooManyDeletions, WrongAccount
 from ..journal.log import Journal
@@ -44,7 +45,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     `present` is what was at the cloud, by kind and id; `lost` is gone from there, `lacking` is what the
     cloud has nothing for. `settled` says what became of calls of unknown outcome. `drift` is what somebody
-    else changed, `news` what the log does not say of it yet.
+    else changed, `news` what the log does not say of it yet. `undoing` is what this takes back, if it does.
     `position` is where the log stood; a change is carried out once, and from there only.
     """
 
@@ -64,6 +65,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[tuple[Key, str], ...] = ()
     lacking: tuple[str, ...] = ()
     translation: Translation | None = None
+    undoing: Undoing | None = None
     cost_before: Cost = Cost()
     cost_after: Cost = Cost()
 
@@ -77,13 +79,14 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing would change but what the log says of drift."""
         # the name of a deleted cluster is still to be given back, a dead process's operation to be ended
         unfinished = (self.spec is None and not self.state.gone) or self.state.pending() is not None
-        return self.plan.empty and not self.intents and not self.lost and not unfinished
+        nothing = self.plan.empty and not self.intents and not self.lost
+        return nothing and not unfinished and self.undoing is None
 
     @property
     def told_only(self) -> bool:
         """Whether nothing is done or declared: only the log is to hear of drift, or of an operation's end."""
         nothing = self.plan.empty and not self.intents and not self.lost
-        return nothing and self.spec is not None and not self.empty
+        return nothing and self.spec is not None and self.undoing is None and not self.empty
 
     @property
     def new(self) -> bool:
@@ -263,6 +266,7 @@ def started_event(
         account=prepared.account.id,
         lease_seconds=decisions.LEASE_SECONDS,
         continues=0 if pending is None else pending.numbers[-1],
+        of=0 if prepared.undoing is None else prepared.undoing.of,
     )
 
 
@@ -283,7 +287,7 @@ def approach(cloud: Cloud, state: ClusterState, context: Context) -> tuple[Regul
     """
     refuse_if_held(state, context)
     kept = regulated(cloud, context)
-    account = _checked_account(kept, state, context)
+    account = checked_account(kept, state, context)
     return kept, account, reading(kept.catalogue, context)
 
 
@@ -327,7 +331,7 @@ def close_interrupted(journal: Journal, state: ClusterState, context: Context) -
     _evolve(state, recorded)
 
 
-def _checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
+def checked_account(cloud: Cloud, state: ClusterState, context: Context) -> Account:
     """Return the account that the credentials open; raise `WrongAccount` if the cluster is not there."""
     account = reading(cloud.account, context)
     if state.bindings and state.account and state.account != account.id:

@@ -65,7 +65,7 @@ def find_drift(
     names = {(key.kind, binding.resource_id): key.name for key, binding in state.bindings.items()}
     for item in seen.known:
         settled = item.bound and item.ready and item.observed.status is Status.READY
-        changes = _changes(item, state, names) if settled and item.key not in ours else ()
+        changes = changed_fields(item, state, names) if settled and item.key not in ours else ()
         fields = wanted.get(item.key, {})
         changes = tuple(change for change in changes if change.after != in_tuples(fields.get(change.field)))
         if changes:
@@ -73,7 +73,13 @@ def find_drift(
     return sorted(_with_what_they_lean_on(found, state), key=lambda drift: drift.key)
 
 
-def _changes(item: Known, state: ClusterState, names: Mapping[tuple[Kind, str], str]) -> tuple[Change, ...]:
+def changed_fields(
+    item: Known, state: ClusterState, names: Mapping[tuple[Kind, str], str]
+) -> tuple[Change, ...]:
+    """Return the fields of a resource that the cloud shows otherwise than they were recorded.
+
+    `names` says what provider ids are called here. What the cloud does not tell has not changed.
+    """
     if item.recorded is None:
         return ()
     changes = []
@@ -188,7 +194,7 @@ def caught_up(
         asked = fields_of(wanted[item.key])
         fields = {
             change.field: asked[change.field]
-            for change in _changes(item, state, names)
+            for change in changed_fields(item, state, names)
             if change.after == in_tuples(asked[change.field])
         }
         if fields:

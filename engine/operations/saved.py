@@ -14,6 +14,7 @@ import msgspec
 
 from ..domain import events as ev
 from ..domain.catalogue import Catalogue
+from ..domain.history import operations
 from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Server
 from ..domain.state import ClusterState
@@ -26,7 +27,6 @@ from .changing import Prepared, prepare_change, prepare_create
 from .context import Context
 from .cost import Cost
 from .drift import Drift
-from ..domain.history import operations
 from .steps import Plan
 
 FORMAT = 1

@@ -5,7 +5,8 @@ and what comes of what comes out. Capturing asks nothing of the cloud, so that i
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, Self
 
 import msgspec
@@ -150,28 +151,50 @@ def unpack(name: str, digest: str, rows: Iterable[StoredRow]) -> ArchivedCluster
 
 
 def unpack_events(name: str, digest: str, events: Iterable[ev.Recorded]) -> ArchivedCluster:
+    """Fold an archive's log and return the cluster in it. Raises what `archived_state` raises."""
+    return of_state(archived_state(name, events), digest)
+
+
+def archived_state(name: str, events: Iterable[ev.Recorded]) -> ClusterState:
     """Fold an archive's log. The archive `name` was verified; what it says is still checked.
 
     Raises `CorruptArchive` where the events do not make sense, `Refused` where the log declares no
     cluster, `UnknownEvent` where a newer kubisnap wrote it.
     """
-    try:
+    with _checked(name):
         state = fold(events)
-    except (ValueError, StoreError) as error:
-        if isinstance(error, StoreError) and error.kind != "corrupt":
-            raise
-        raise CorruptArchive(name, f"its events do not make a cluster: {error}") from error
     if not state.declared:
         raise Refused(f"{name} holds no cluster")
     if not _CLUSTER_ID.fullmatch(state.cluster_id):
         raise CorruptArchive(name, "its cluster's id is not one")
-    spec = state.spec()
     try:
-        validate(spec)
+        validate(state.spec())
     except InvalidInput as error:
         raise CorruptArchive(name, f"its cluster is not valid: {error}") from error
+    return state
+
+
+def archived_events(name: str, events: Iterable[ev.Recorded]) -> list[ev.Recorded]:
+    """Return all events of an archive's log. Raises `CorruptArchive`, `UnknownEvent`."""
+    with _checked(name):
+        return list(events)
+
+
+@contextmanager
+def _checked(name: str) -> Iterator[None]:
+    """Turn what is wrong with an archive's events into an error that names the archive."""
+    try:
+        yield
+    except (ValueError, StoreError) as error:
+        if isinstance(error, StoreError) and error.kind != "corrupt":
+            raise
+        raise CorruptArchive(name, f"its events do not make a cluster: {error}") from error
+
+
+def of_state(state: ClusterState, digest: str = "") -> ArchivedCluster:
+    """Return what a new cluster like this one is made from; without a `digest`, from the log itself."""
     return ArchivedCluster(
-        spec=spec,
+        spec=state.spec(),
         retired=state.retired,
         origin=ev.Origin(
             archive=digest,
@@ -192,7 +215,7 @@ def prepare_restore(
     name: str = "",
     region: str = "",
 ) -> Prepared:
-    """Prepare a new cluster like the archived one, on `cloud`, in `region` or the nearest.
+    """Prepare a new cluster like the archived one, or a forked one, on `cloud`, in `region` or the nearest.
 
     `left` says what else of the archive is not carried over, for the plan and the log.
 
@@ -200,7 +223,8 @@ def prepare_restore(
     event names. Raises what `prepare_create` raises, and `CannotTranslate`.
     """
     catalogue = reading(regulated(cloud, context).catalogue, context)
-    translation = translate(archived.spec, catalogue, region=region)
+    holder = "a snapshot" if archived.origin.archive else "the log"
+    translation = translate(archived.spec, catalogue, region=region, holder=holder)
     translation = msgspec.structs.replace(translation, losses=translation.losses + left)
     spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
     return prepare_create(journal, cloud, spec, context, origin=archived.origin, translation=translation)

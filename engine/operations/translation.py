@@ -90,8 +90,12 @@ def inherit(spec: ClusterSpec, declared: ClusterSpec) -> ClusterSpec:
     return msgspec.structs.replace(spec, placement=placement, pools=tuple(pools))
 
 
-def translate(spec: ClusterSpec, catalogue: Catalogue, *, region: str = "") -> Translation:
+def translate(
+    spec: ClusterSpec, catalogue: Catalogue, *, region: str = "", holder: str = "a snapshot"
+) -> Translation:
     """Fit a complete spec to another cloud or region; without `region`, the nearest one.
+
+    `holder` is what the spec is from, and what does not hold the things that are lost.
 
     Raises `InvalidInput` for an unknown region, `CannotTranslate` where something has no counterpart.
     """
@@ -127,7 +131,7 @@ def translate(spec: ClusterSpec, catalogue: Catalogue, *, region: str = "") -> T
     if problems:
         raise CannotTranslate(catalogue.cloud, tuple(problems))
     fitted = msgspec.structs.replace(spec, placement=_placed(wanted, catalogue, target), pools=tuple(pools))
-    return Translation(spec=fitted, choices=tuple(choices), losses=tuple(_losses(spec, catalogue)))
+    return Translation(spec=fitted, choices=tuple(choices), losses=tuple(_losses(spec, catalogue, holder)))
 
 
 def describe_size(size: Size) -> str:
@@ -298,13 +302,13 @@ def lacking(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
             yield f"{catalogue.cloud} has no {kind}: {', '.join(names)} left out, {meaning}"
 
 
-def _losses(spec: ClusterSpec, catalogue: Catalogue) -> Iterable[str]:
-    """Say what does not come along: what the cloud lacks, and what no snapshot holds."""
+def _losses(spec: ClusterSpec, catalogue: Catalogue, holder: str) -> Iterable[str]:
+    """Say what does not come along: what the cloud lacks, and what no log and no snapshot holds."""
     yield from lacking(spec, catalogue)
-    yield "what is on the servers' disks and what ran there: a snapshot holds the intended infrastructure"
+    yield f"what is on the servers' disks and what ran there: {holder} holds the intended infrastructure"
     yield "the servers' addresses: they are new ones"
     if spec.volumes and Kind.VOLUME in catalogue.kinds:
-        yield f"volumes start empty: a snapshot holds no volume data ({_names(v.name for v in spec.volumes)})"
+        yield f"volumes start empty: {holder} holds no volume data ({_names(v.name for v in spec.volumes)})"
     if spec.reserved_ips and Kind.RESERVED_IP in catalogue.kinds:
         yield f"reserved addresses are new ones ({_names(ip.name for ip in spec.reserved_ips)})"
 

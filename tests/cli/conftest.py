@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -116,6 +117,7 @@ class Desk:
         self._patch.chdir(self.home)
         self._patch.setattr(wiring, "SystemClock", lambda: self.clock)
         self._patch.setattr(wiring, "SystemRandom", lambda: self._random)
+        self._patch.setattr(wiring, "local_zone", lambda: ZoneInfo("Europe/Berlin"))
         self._patch.setattr("socket.gethostname", lambda: "desk")
         self._patch.setattr(sandbox_settings, "SystemClock", lambda: self.clock)
         self._patch.setattr("tempfile.tempdir", str(self.home.parent))

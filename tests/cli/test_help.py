@@ -17,7 +17,7 @@ COMMANDS = [name for commands in app._GROUPS.values() for name, _ in commands]
 ASKED_FOR = {
     "create", "plan", "apply", "get", "scale", "log", "show", "capture", "restore", "verify", "delete",
     "keys generate", "keys list", "doctor", "demo", "completion", "diff", "inspect", "cat", "export",
-    "import", "snapshots", "forget", "gc",
+    "import", "snapshots", "forget", "gc", "fork", "undo", "redo", "revert", "blame", "audit rebuild",
 }  # fmt: skip
 MANIFEST = """\
 name: web

@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
 from kubisnap.engine.domain.manifest import load
+from kubisnap.engine.domain.refs import parse_ref
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS = {"first": "simulated-token-of-the-first-account", "second": "simulated-token-of-the-second-account"}
@@ -99,6 +101,30 @@ def test_the_snapshots_of_the_readme_work_as_typed(tmp_path: Path) -> None:
     assert "signed   ada (trusted)" in printed
     assert "goes on  from 1 snapshot, verified, too" in printed
     assert "restore web-eu from web (stdin)" in printed
+
+
+def test_the_journey_through_time_works_as_typed(tmp_path: Path) -> None:
+    [block] = blocks("docs/time-travel.md", "console", "try: time travel")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    assert printed.count("~ pool workers  count 2 → 4") == 2
+    assert "something changed" in printed
+    assert "no difference: what is there is as it was recorded" in printed
+    assert "#1 restore web-small from web#1 (web.ksnap)" in printed
+    assert "#1 fork web from web#2" in printed
+    assert printed.rstrip().splitlines()[-1].startswith("  ssh-key/")
+
+
+def test_every_way_to_name_a_moment_that_the_documents_list_is_one() -> None:
+    text = (ROOT / "docs/time-travel.md").read_text(encoding="utf-8")
+    table = text.partition("| written | is |")[2].partition("\n\n")[0]
+    written = [word.strip("'") for line in table.splitlines() for word in re.findall(r"`([^`]+)`", line[:75])]
+    words = [word.replace("...", "2026-08-01") for word in written if " m h d " not in word]
+
+    assert len(words) >= 20
+    for word in words:
+        parse_ref(word, now=1_793_611_800_000_000, zone=UTC)
 
 
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:

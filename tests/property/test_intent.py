@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.decisions import amend, declare, retire, scaled
+from kubisnap.engine.domain.history import describe, operations
 from kubisnap.engine.domain.model import ClusterSpec, canonical, neutral
 from kubisnap.engine.domain.state import ClusterState, apply_event, fold
 from kubisnap.engine.domain.validation import problems
-from kubisnap.engine.domain.history import describe, operations
 from tests.property.strategies import CLUSTER_ID, declared, events, recorded, specs, states
 
 PARTS: dict[str, tuple[type[ev.Event], ev.Part]] = {

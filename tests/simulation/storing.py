@@ -66,7 +66,7 @@ class Shelf:
         self.path = path
         self.journal = open_journal(f"sqlite:///{path}", create=True)
         recorder = self.journal._recorder
-        assert recorder is not None
+        assert isinstance(recorder, Recorder)
         return recorder
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ page begins; what is appended meanwhile is newer than any cursor and moves nothi
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from ...domain.events import ClusterDeclared
 from ...domain.history import OperationView
 from ..codec import Codec
 from .entries import unpacked
@@ -31,7 +32,7 @@ class Audit:
 
     def __init__(self, run: Run, dialect: Dialect, codec: Codec) -> None:
         self.run = self._run = run
-        self.event = self._event = dialect.event
+        self.position_column = self._event = dialect.event
         self._codec = codec
         self._marks = Marks(dialect)
         self._spans = Spans(run)
@@ -39,7 +40,10 @@ class Audit:
     # ── events ───────────────────────────────────────────────────────────────────────────────
 
     def events(self, query: Query, *, limit: int, cursor: str = "") -> Page[Found]:
-        """Return the newest events that fit, or those after the cursor. Raises `InvalidInput` for a bad one."""
+        """Return the newest events that fit, or those after the cursor.
+
+        Raises `InvalidInput` for a cursor that is none.
+        """
         before = Cursor.parsed(cursor).before
         part = [] if before is None else [("<", before)]
         found = self._events(query, limit + 1, part, "DESC")
@@ -186,6 +190,13 @@ class Audit:
         )
         return unpacked(bytes(rows[0][0]), {}, cluster) if rows else None
 
+    def event(self, cluster: str, version: int) -> Found | None:
+        """Return one event of a cluster."""
+        source = Source("audit_entries a", "a.position", ())
+        at = Part("e.originator_id = ? AND e.originator_version = ?", (cluster, version))
+        found = self._found(source, [at], "")
+        return found[0] if found else None
+
     def of_operation(self, cluster: str, number: int) -> list[Found]:
         """Return the events of one operation, oldest first."""
         numbers = self._numbers((cluster,))
@@ -198,9 +209,30 @@ class Audit:
         """Return a cluster's events about a resource, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("r", [resource]), upto)
 
+    def resources(self, cluster: str, kind: str, *, limit: int = 1_000) -> list[str]:
+        """Return what the newest `limit` events about resources of a kind are about, sorted."""
+        source = self._marks.source([self._of((cluster,)), self._marks.one_of("r", [kind])])
+        rows = self._run(
+            f"SELECT a.resource FROM {source.tables} {where(source.where)} "  # noqa: S608
+            f"ORDER BY {source.at} DESC LIMIT {limit:d}",
+            arguments(source.where),
+        )
+        return sorted({row[0] for row in rows})
+
     def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
         return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
+
+    def declared_name(self, cluster: str) -> str:
+        """Return the name that a cluster was declared with; empty: it was not."""
+        source = self._marks.source([self._of((cluster,)), self._marks.one_of("k", ["ClusterDeclared"])])
+        found = self._found(source, (), f"ORDER BY {source.at} LIMIT 1")
+        event = found[0].recorded.event if found else None
+        return event.name if isinstance(event, ClusterDeclared) else ""
+
+    def snapshots(self, cluster: str) -> list[Found]:
+        """Return a cluster's events that tell of a capture, oldest first."""
+        return self._of_cluster(cluster, self._marks.one_of("k", ["SnapshotCaptured"]), None)
 
     def _of_cluster(self, cluster: str, term: str, upto: int | None) -> list[Found]:
         source = self._marks.source([self._of((cluster,)), term])
@@ -222,6 +254,39 @@ class Audit:
         )
         return int(rows[0][0]) if rows else 0
 
+    def last_version(self, cluster: str) -> int:
+        """Return the position of a cluster's newest event in its log; 0: there is none."""
+        rows = self._run(
+            "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?",
+            (cluster,),
+        )
+        return int(rows[0][0])
+
+    def place(self, cluster: str, version: int) -> tuple[int, int] | None:
+        """Return the time of an event, and the newest operation that had begun then; None: no such event."""
+        rows = self._run(
+            "SELECT a.position, a.time FROM stored_events e "  # noqa: S608
+            f"JOIN audit_entries a ON a.position = {self._event} "
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (cluster, version),
+        )
+        if not rows:
+            return None
+        position, time = rows[0]
+        begun = self._run(
+            "SELECT number FROM audit_operations WHERE stream = ? AND id <= ? AND kind <> '' "
+            "ORDER BY id DESC LIMIT 1",
+            (cluster, position),
+        )
+        return int(time), int(begun[0][0]) if begun else 0
+
+    def numbers(self, cluster: str) -> list[int]:
+        """Return the numbers of a cluster's operations, in the order of their beginning."""
+        rows = self._run(
+            "SELECT number FROM audit_operations WHERE stream = ? AND kind <> '' ORDER BY id", (cluster,)
+        )
+        return [int(row[0]) for row in rows]
+
     def version_at(self, cluster: str, time: int) -> int:
         """Return the position in a cluster's log of its last event that is not later than `time`; 0: none."""
         last = self._version_upto(cluster, self._spans.last(time))
@@ -241,11 +306,7 @@ class Audit:
 
     def _version_upto(self, cluster: str, position: int) -> int:
         """Return the last version of a cluster at or before a position in the store: both only grow."""
-        rows = self._run(
-            "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?",
-            (cluster,),
-        )
-        low, high = 0, int(rows[0][0])
+        low, high = 0, self.last_version(cluster)
         while low < high:
             middle = (low + high + 1) // 2
             if self.store_position(cluster, middle) <= position:

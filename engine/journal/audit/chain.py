@@ -1,6 +1,6 @@
-"""The hash chain of a stream: each event's hash covers the one before it, and the bytes as stored.
+r"""The hash chain of a stream: each event's hash covers the one before it, and the bytes as stored.
 
-    genesis = sha256("kubisnap-chain-1\\n" + stream)
+    genesis = sha256("kubisnap-chain-1\n" + stream)
     hash    = sha256(previous + version (8 bytes, big-endian) + length of the tag (2 bytes) + tag + state)
 
 The stream is in the genesis, so that no event fits into another cluster's chain.

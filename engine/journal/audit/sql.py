@@ -74,7 +74,7 @@ class Marks:
 
     def one_of(self, letter: str, values: Sequence[str]) -> str:
         """Return what fits a mark with any of the values."""
-        terms = [self._dialect.term(mark(letter, value), False) for value in values]  # noqa: FBT003
+        terms = [self._dialect.term(mark(letter, value), False) for value in values]
         return terms[0] if len(terms) == 1 else f"({self._dialect.either.join(terms)})"
 
     def asked(self, query: Query) -> list[str]:
@@ -96,7 +96,7 @@ class Marks:
 
 
 class Spans:
-    """Knows between which positions the events of a time are: blocks of them have an earliest and a latest."""
+    """Knows where the events of a time are: blocks of positions have an earliest and a latest."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

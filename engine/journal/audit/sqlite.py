@@ -60,7 +60,7 @@ def create() -> list[str]:
     )
     # merged in larger portions than by default: appending is a third faster, asking is not slower
     merging = "INSERT INTO audit_terms (audit_terms, rank) VALUES ('automerge', 16)"
-    return [*tables, *indexes, terms, merging, f"INSERT INTO audit_format VALUES ({FORMAT})"]
+    return [*tables, *indexes, terms, merging, f"INSERT INTO audit_format VALUES ({FORMAT:d})"]  # noqa: S608
 
 
 def nothing() -> Run:
@@ -192,7 +192,7 @@ def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[tuple[int, str, 
 
 
 def differences(path: str, codec: Codec) -> list[str]:
-    """Make the index of a store anew beside it, in a temporary database, and return in which tables it differs.
+    """Make the index of a store anew in a temporary database, and return in which tables it differs.
 
     Nothing is written to the store. `path` is as SQLite takes it, a file's URI. Raises what decoding raises.
     """

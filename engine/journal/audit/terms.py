@@ -1,8 +1,9 @@
 """Terms: what an event is found by. One inverted index answers every filter, alone and together.
 
 A term is a word of the event, or a mark: ``(c:7`` its cluster, ``(o:7.42`` its operation, ``(a:ada`` who,
-``(k:StepFailed`` the kind, ``(f:intent`` that it says what is wanted, ``(r:server/workers-0`` and ``(r:server`` what it is
-about. Words never begin with a bracket (`subjects.words_of`), so the two do not meet.
+``(k:^step^failed`` the kind, ``(f:intent`` that it says what is wanted, ``(r:server/workers-0`` and
+``(r:server`` what it is about. Words never begin with a bracket (`subjects.words_of`): the two do not
+meet.
 """
 
 from functools import lru_cache

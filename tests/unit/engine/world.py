@@ -64,6 +64,7 @@ from kubisnap.engine.operations.changing import (
 from kubisnap.engine.operations.context import Context, Pace, Progress, Silence
 from kubisnap.engine.operations.execution import Result
 from kubisnap.engine.operations.planning import fields_of
+from kubisnap.engine.operations.undoing import prepare_redo, prepare_revert, prepare_undo
 from kubisnap.engine.ports import Account, Cloud
 
 _T = TypeVar("_T")
@@ -338,14 +339,47 @@ class World:
     def prepare_apply(self, cluster: ClusterSpec | None = None, name: str = "web") -> Prepared:
         return prepare_change(self.cloud, self.state(name), self.context(), spec=cluster)
 
+    def undo(self, name: str = "web", *, to: int = 0) -> Result:
+        """Take back the newest operation, or all since one."""
+        state, context = self.state(name), self.context()
+        return self.carry_out_undoing(prepare_undo(self.journal, self.cloud, state, context, to=to), context)
+
+    def redo(self, name: str = "web") -> Result:
+        """Do again what was undone last."""
+        state, context = self.state(name), self.context()
+        return self.carry_out_undoing(prepare_redo(self.journal, self.cloud, state, context), context)
+
+    def revert(self, number: int, name: str = "web") -> Result:
+        """Take back one operation."""
+        state, context = self.state(name), self.context()
+        return self.carry_out_undoing(
+            prepare_revert(self.journal, self.cloud, state, context, number), context
+        )
+
+    def carry_out_undoing(self, prepared: Prepared, context: Context) -> Result:
+        """Carry out what was prepared as an undo, a redo or a revert."""
+        assert prepared.undoing is not None
+        return self.carry_out(prepared, prepared.undoing.kind, context, prepared.undoing.summary)
+
     def prepare_delete(self, name: str = "web") -> Prepared:
         return prepare_delete(self.cloud, self.state(name), self.context())
 
-    def carry_out(self, prepared: Prepared, kind: ev.OperationKind, context: Context | None = None) -> Result:
+    def carry_out(
+        self,
+        prepared: Prepared,
+        kind: ev.OperationKind,
+        context: Context | None = None,
+        summary: str = "",
+    ) -> Result:
         """Carry out, and see that the state that it kept is the fold of the log that it wrote."""
         try:
             result = carry_out(
-                self.journal, self.cloud, prepared, context or self.context(), kind=kind, summary=kind.value
+                self.journal,
+                self.cloud,
+                prepared,
+                context or self.context(),
+                kind=kind,
+                summary=summary or kind.value,
             )
         except (OperationFailed, Interrupted):
             assert prepared.state == self.journal.state(prepared.cluster_id)

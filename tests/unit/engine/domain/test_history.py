@@ -6,9 +6,9 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.decisions import declare
+from kubisnap.engine.domain.history import describe, operations
 from kubisnap.engine.domain.model import DriftPolicy, DriftRule, NetworkSpec, Placement, SshKeySpec
 from kubisnap.engine.domain.resources import Key, Kind, Tag
-from kubisnap.engine.domain.history import describe, operations
 from tests.property.strategies import recorded
 from tests.unit.engine.examples import CLUSTER, KEY, SPEC, WORKERS
 

@@ -17,6 +17,7 @@ from kubisnap.engine.errors import (
 )
 from kubisnap.engine.journal.codec import MAX_EVENT_BYTES, StoredRow
 from kubisnap.engine.journal.log import Claim, Envelope, Journal, open_journal, sqlite_path
+from kubisnap.engine.journal.sqlite import Recorder
 from tests.unit.engine.starters import ENVELOPE, events
 
 OLD, NEW = "a" * 32, "b" * 32
@@ -119,7 +120,7 @@ def test_a_journal_that_was_closed_says_so(url: str) -> None:
 
 
 def test_bytes_that_decode_to_nothing_are_told(journal: Journal) -> None:
-    assert journal._recorder is not None
+    assert isinstance(journal._recorder, Recorder)
     with journal._recorder.datastore.transaction(commit=True) as cursor:
         cursor.execute(
             "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?, 1, ?, ?)",

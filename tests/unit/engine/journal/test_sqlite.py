@@ -28,7 +28,7 @@ CLUSTER = "c" * 32
 
 
 def recorder_of(journal: Journal) -> Recorder:
-    assert journal._recorder is not None
+    assert isinstance(journal._recorder, Recorder)
     return journal._recorder
 
 

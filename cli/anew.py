@@ -1,0 +1,45 @@
+"""What `restore` and `fork` have in common: a new cluster like one that is, or was, known."""
+
+from ..engine.errors import InvalidInput
+from ..engine.operations.context import Context
+from ..engine.operations.snapshots import ArchivedCluster, prepare_restore
+from . import as_of, changes, wiring
+from .session import Session
+
+_OPTIONS = {"name": "--as", "region": "--on"}
+"""What stands for a field of the specification that is made anew."""
+
+
+def make_anew(
+    session: Session,
+    archived: ArchivedCluster,
+    context: Context,
+    what: changes.Change,
+    *,
+    name: str,
+    target: str,
+    left: tuple[str, ...] = (),
+) -> bool:
+    """Show what is translated and lost, ask, make the cluster; return whether that happened.
+
+    `name` empty: its own; `target` is ``CLOUD[:REGION]`` as typed, empty: where it is or was.
+    """
+    cloud, _, region = target.partition(":")
+    where = wiring.cloud(cloud or archived.spec.placement.cloud, field="--on")
+    with changes.opened(where) as opened:
+        with wiring.journal(session) as journal:
+            try:
+                prepared = prepare_restore(
+                    journal, opened, archived, context, name=name, region=region, left=left
+                )
+            except InvalidInput as error:
+                raise changes.in_options(error, spec=archived.spec, options=_OPTIONS) from error
+        ran = changes.change(session, opened, prepared, context, what)
+    if ran:
+        session.next(f"kubisnap get {prepared.name}")
+    return ran
+
+
+def source_text(session: Session, then: as_of.Then) -> str:
+    """Say which moment of which cluster a new one is made from."""
+    return f"from {then.called} as of {as_of.moment_text(then.moment, utc=session.utc)}"

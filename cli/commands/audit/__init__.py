@@ -1,0 +1,1 @@
+"""``kubisnap audit``: the index of the audit log."""

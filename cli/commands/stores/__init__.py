@@ -1,0 +1,1 @@
+"""``kubisnap stores``: where the events are kept."""
