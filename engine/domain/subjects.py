@@ -1,22 +1,24 @@
 """What an event is about, and the words in it: what an audit log is searched by. Pure."""
 
 import re
-from functools import lru_cache, singledispatch
+from functools import singledispatch
 from itertools import chain
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from . import events as ev
+from .values import add_values
 
 CLUSTER: Final = "cluster"
 """The subject of what concerns the cluster as a whole."""
 
-_fields = msgspec.structs.astuple
-
 LONGEST_WORD: Final = 80
 """Of a longer one (a key, a token of some cloud) its beginning counts."""
 
+_PLAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./_-]{0,78}[a-z0-9])?", re.ASCII)
+"""A text that is one word, as long as a word may be."""
+_SHORT: Final = 120
+_REMEMBERED: Final = 1 << 15
+"""So many texts that are not longer than `_SHORT`, with their words, are some megabytes."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{3,}")
 _SPACES: Final = dict.fromkeys((*range(32), 127, ord('"'), ord("'")), " ")
 """What stands between words beside spaces: controls and quotes."""
@@ -100,12 +102,17 @@ def words(recorded: ev.Recorded) -> set[str]:
     more in it are words, too: ``workers-0`` is found by that, and by ``workers``. The operator's why is
     among those of the event that starts the operation.
     """
+    return set(line_of_words(recorded).split(" "))
+
+
+def line_of_words(recorded: ev.Recorded) -> str:
+    """Return the words of an event with spaces between them; some are there more than once."""
     event = recorded.event
-    texts = [ev.tag_of(event)]
-    _gather(event, texts)
+    values: list[str | int] = [ev.tag_of(event)]
+    add_values(event, values)
     if isinstance(event, ev.OperationStarted):
-        texts.append(recorded.reason)
-    return words_of(" ".join(texts))
+        values.append(recorded.reason)
+    return " ".join(filter(None, map(_words_in.__getitem__, values)))
 
 
 def word(text: str) -> str:
@@ -127,7 +134,6 @@ def words_of(text: str) -> set[str]:
     return set(chain.from_iterable(map(_of_one, split(text))))
 
 
-@lru_cache(maxsize=1 << 15)
 def _of_one(text: str) -> tuple[str, ...]:
     whole = text.casefold().strip(_EDGES)
     if whole.isalpha() or not whole:
@@ -135,20 +141,21 @@ def _of_one(text: str) -> tuple[str, ...]:
     return (whole[:LONGEST_WORD], *(piece[:LONGEST_WORD] for piece in _LETTERS.findall(whole)))
 
 
-def _gather(value: Any, texts: list[str]) -> None:
-    """Add every text and number in a value; names of fields are not among them, keys of maps are."""
-    kind = type(value)
-    if kind is str or isinstance(value, str):
-        texts.append(value)
-    elif kind is tuple or isinstance(value, tuple):
-        for item in value:
-            _gather(item, texts)
-    elif isinstance(value, msgspec.Struct):
-        for item in _fields(value):
-            if item:
-                _gather(item, texts)
-    elif kind is dict:
-        for pair in value.items():
-            _gather(pair, texts)
-    elif kind is int or kind is float:
-        texts.append(str(value))
+class _Words(dict[str | int, str]):
+    """The words in short texts and in numbers, with spaces between them: most values come again and again."""
+
+    def __missing__(self, value: str | int) -> str:
+        if not isinstance(value, str):
+            found = str(value)
+        elif _PLAIN.fullmatch(value):  # ids and addresses, most of what is new
+            found = value if value.isalpha() else " ".join((value, *_LETTERS.findall(value)))
+        else:
+            found = " ".join(words_of(value))
+        if len(found) <= _SHORT:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[value] = found
+        return found
+
+
+_words_in: Final = _Words()
