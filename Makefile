@@ -7,7 +7,7 @@
 #             events, kept in the system's temporary folder (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
-# make crash  every operation, ended or troubled at every moment (in `make test`: at many of them)
+# make crash  every operation, ended or troubled at every moment, to go on and back (`make test`: at many)
 # make fuzz   a coverage-guided fuzzer on the archive's readers   (SECONDS=60)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when

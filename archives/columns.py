@@ -1,21 +1,22 @@
 """Events in columns: a block of the journal's rows, turned by a quarter so that like stands beside like.
 
 Times become differences, actors and reasons numbers in a table; payloads follow in their order, as they
-are. That takes a third off what zstd makes of the same rows, and a block is decoded to typed events in
-one go. A row comes back byte for byte; what is not a row as the journal writes it is refused.
+are. That takes a third off what zstd makes of the same rows, and what is said once for a block is checked
+once for a block. A row comes back byte for byte; what is not a row as the journal writes it is refused.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, repeat
-from operator import is_not, sub
-from typing import Annotated, Any, Final, NamedTuple, get_args
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, islice, repeat
+from operator import call, itemgetter, sub
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from ..engine.domain.events import AnyEvent, Event, Recorded
-from ..engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
-from .format import MAX_TIME, Malformed, canonical, encode
+from ..engine.errors import MalformedEvent
+from ..engine.journal.codec import MAX_EVENT_BYTES, UNREADABLE, Codec, StoredRow
+from .format import MAX_TIME, VERSION, Malformed, canonical, encode
 
 BLOCK_EVENTS: Final = 8192
 BLOCK_BYTES: Final = 2 * 1024 * 1024
@@ -28,12 +29,13 @@ MAX_NUMBER: Final = 1 << 62
 _SURELY_SMALL: Final = MAX_EVENT_BYTES - 64
 """A block of fewer bytes holds no event that is too large: a row's numbers are longer by at most these."""
 
-_Int = Annotated[int, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-_Column = Annotated[tuple[_Int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+_Column = Annotated[tuple[int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
+_T = TypeVar("_T")
+_Hashable = TypeVar("_Hashable", bound=Hashable)
 _Row = tuple[int, int, str, int, int, str, msgspec.Raw]
 _ROWS = msgspec.msgpack.Decoder(list[_Row])
 
@@ -58,14 +60,48 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
-_Envelopes = tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]
-"""Times, actors, operations, causes, reasons: in the order in which an envelope has them."""
+class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """`Columns` as they are read: numbers are not decoded yet, see `_numbers`."""
 
-_COLUMNS = msgspec.msgpack.Decoder(Columns)
-_EVENTS = msgspec.msgpack.Decoder(list[AnyEvent])
-_TODAY: Final = frozenset(get_args(AnyEvent))
+    tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=MAX_TAGS)]
+    actors: _Table
+    reasons: _Table
+    kinds: _Bytes
+    schemas: _Bytes
+    times: msgspec.Raw
+    who: msgspec.Raw
+    operations: msgspec.Raw
+    causes: msgspec.Raw
+    why: msgspec.Raw
+    payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
+
+
+_Range = tuple[Iterable[int], int, int]
+"""Numbers, which can be taken once, the least of them and the most."""
+_NO_TIME: Final = "an event has a time outside the years 1970 to 9999"
+_NO_NUMBER: Final = "an event has an operation or a cause that is no number of any"
+_NO_BLOCK: Final = f"a block of events is not what format {VERSION} says"
+
+
+class _Block(NamedTuple):
+    """A block that was decoded and checked. Of the envelopes' columns each can be taken once."""
+
+    tags: tuple[str, ...]
+    kinds: bytes
+    schemas: bytes
+    envelopes: tuple[Iterable[int], Iterable[str], Iterable[int], Iterable[int], Iterable[str]]
+    """Times, actors, operations, causes, reasons: in the order in which an envelope has them."""
+    payloads: tuple[msgspec.Raw, ...]
+
+
+_STORED = msgspec.msgpack.Decoder(_Stored)
+_STORED_FIELDS: Final = len(_Stored.__struct_fields__)
+_NUMBERS = msgspec.msgpack.Decoder(_Column)
+"""How large each number is, is checked where they are summed, which takes less than telling the decoder."""
+_EVENT = msgspec.msgpack.Decoder(AnyEvent)
 _AT_ONCE: Final = 128
-"""So many events are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
+"""So many rows are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
+_EVENTS_AT_ONCE: Final = 64
 _TIMES = struct.Struct(">QQ")
 """Ahead of the columns: when the first and the last event happened, so that nobody decodes to know."""
 
@@ -108,7 +144,10 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     if max(map(len, states)) > MAX_EVENT_BYTES:
         raise Malformed("an event is larger than any may be")
     schemas, times, actors, operations, causes, reasons, payloads = _turned(states, first)
-    _check_range(times, operations, causes)
+    if min(times) < 0 or max(times) > MAX_TIME:
+        raise Malformed(_NO_TIME)
+    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (operations, causes)):
+        raise Malformed(_NO_NUMBER)
     kinds, people, whys = _table(tags), _table(actors), _table(reasons)
     _check_tags(kinds)
     if min(schemas) < 0 or max(schemas) > 255:
@@ -129,7 +168,7 @@ def pack(rows: Sequence[StoredRow], first: int) -> Packed:
     return Packed(_TIMES.pack(times[0], times[-1]) + encode(columns), len(rows), times[0], times[-1])
 
 
-def _table(values: Iterable[str]) -> dict[str, int]:
+def _table(values: Iterable[_Hashable]) -> dict[_Hashable, int]:
     return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
@@ -176,6 +215,19 @@ def _check_tags(tags: Iterable[str]) -> None:
         raise Malformed(f"there are more than {MAX_TAGS} kinds of events in one block")
 
 
+_Refusal = Callable[[Malformed], Exception]
+
+
+def _refusing(parts: Iterator[_T], refuse: _Refusal | None) -> Iterator[_T]:
+    """Yield the parts; raise what `refuse` makes of it where they are malformed."""
+    try:
+        yield from parts
+    except Malformed as error:
+        if refuse is None:
+            raise
+        raise refuse(error) from error
+
+
 class EventBlock:
     """A block that was read: verified as bytes, and decoded when asked. `first` is its first position."""
 
@@ -190,7 +242,7 @@ class EventBlock:
             raise Malformed("a block of events is too short")
         first, last = _TIMES.unpack_from(self._raw)
         if max(first, last) > MAX_TIME:
-            raise Malformed("an event has a time outside the years 1970 to 9999")
+            raise Malformed(_NO_TIME)
         return first, last
 
     def check(self) -> None:
@@ -200,85 +252,171 @@ class EventBlock:
         else:
             self._decoded()
 
-    def _decoded(self) -> tuple[Columns, _Envelopes]:
+    def _decoded(self) -> _Block:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
-        found = canonical(_COLUMNS, self._raw[_TIMES.size :], "a block of events")
-        columns = (found.kinds, found.schemas, found.times, found.who, found.operations, found.causes)
-        if {len(found.payloads), len(found.why), *map(len, columns)} != {self.count}:
+        found = self._stored()
+        numbers = (found.times, found.who, found.operations, found.causes, found.why)
+        times, who, operations, causes, why = (_numbers(column, self.count) for column in numbers)
+        columns = (found.kinds, found.schemas, times, who, operations, causes, why, found.payloads)
+        if {*map(len, columns)} != {self.count}:
             raise Malformed("the columns of a block of events differ in length")
         _check_numbers(found.kinds, found.tags)
-        _check_numbers(found.who, found.actors)
-        _check_numbers(found.why, found.reasons)
+        _check_numbers(who, found.actors)
+        _check_numbers(why, found.reasons)
         _check_tags(found.tags)
-        times = tuple(accumulate(found.times))
-        operations = tuple(accumulate(found.operations))
-        causes = tuple(map(sub, self._versions(), found.causes))
-        _check_range(times, operations, causes)
-        if (times[0], times[-1]) != self.times():
+        envelopes = (
+            self._times(times),
+            _looked_up(found.actors, who),
+            _checked(_sums(operations), operations, MAX_NUMBER, _NO_NUMBER),
+            _checked(self._causes(causes), causes, MAX_NUMBER, _NO_NUMBER),
+            _looked_up(found.reasons, why),
+        )
+        return _Block(found.tags, found.kinds, found.schemas, envelopes, found.payloads)
+
+    def _stored(self) -> _Stored:
+        """Return the columns, in their one encoding but for the numbers; payloads are as they are."""
+        try:
+            found = _STORED.decode(memoryview(self._raw)[_TIMES.size :])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed(_NO_BLOCK) from error
+        *before, payloads = msgspec.structs.astuple(found)
+        again = b"".join((_array_of(_STORED_FIELDS), *map(encode, before), _array_of(len(payloads))))
+        if not self._raw.startswith(again, _TIMES.size):
+            raise Malformed("a block of events is not in its one encoding")
+        return found
+
+    def _times(self, differences: Sequence[int]) -> Iterable[int]:
+        times = _checked(_sums(differences), differences, MAX_TIME, _NO_TIME)
+        if (differences[0], sum(differences)) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
-        actors, reasons = map(found.actors.__getitem__, found.who), map(found.reasons.__getitem__, found.why)
-        return found, (times, actors, operations, causes, reasons)
+        return times
+
+    def _causes(self, differences: Sequence[int]) -> _Range:
+        causes = tuple(map(sub, self._versions(), differences))
+        return causes, min(causes), max(causes)
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
-        found, envelope = self._decoded()
-        tags = map(found.tags.__getitem__, found.kinds)
-        envelopes = zip(found.schemas, *envelope, found.payloads, strict=True)
+        found = self._decoded()
+        tags = _looked_up(found.tags, found.kinds)
+        envelopes = zip(found.schemas, *found.envelopes, found.payloads, strict=True)
         rows = list(map(StoredRow, self._versions(), tags, map(encode, envelopes)))
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
             raise Malformed("an event is larger than any may be")
         return rows
 
-    def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
+    def events(self, codec: Codec, stream: str, refuse: _Refusal | None = None) -> Iterator[Recorded]:
         """Yield the events in today's schemas.
 
-        Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does.
+        Raises `UnknownEvent`, `MalformedEvent` as `Codec.decode` does, and what `refuse` makes of Malformed.
         """
+        # a chain and not a generator: what is between an event and who asks for it is paid for each
+        return chain.from_iterable(_refusing(self._events(codec, stream, refuse), refuse))
+
+    def _events(self, codec: Codec, stream: str, refuse: _Refusal | None) -> Iterator[Iterable[Recorded]]:
         if len(self._raw) > _SURELY_SMALL:
             self.rows()
-        found, envelope = self._decoded()
-        types = [codec.type_of(tag) for tag in found.tags]
-        written = set(zip(found.kinds, found.schemas, strict=True))
-        if not all(
-            cls and cls in _TODAY and schema == cls.SCHEMA
-            for kind, schema in written
-            for cls in (types[kind],)
-        ):
-            # by way of the rows, which brings older ones up and refuses newer ones by name
-            yield from (codec.decode(stream, row) for row in self.rows())
+        found = self._decoded()
+        places, pairs = _written(found)
+        reads = [each for kind, schema in pairs if (each := codec.reads(found.tags[kind], schema))]
+        if len(reads) < len(pairs):
+            yield (codec.decode(stream, row) for row in self.rows())  # which names what it does not know
             return
-        payloads = chain.from_iterable(self._payloads(found, types, codec))
-        yield from map(Recorded, repeat(stream), self._versions(), *envelope, found.schemas, payloads)
+        decoders, schemas = zip(*reads, strict=True)
+        decoded = map(call, _looked_up(decoders, places), found.payloads)
+        events = chain.from_iterable(_refusing(self._payloads(decoded, found, codec), refuse))
+        today = repeat(schemas[0]) if len({*schemas}) == 1 else _looked_up(schemas, places)
+        yield map(Recorded, repeat(stream), self._versions(), *found.envelopes, today, events)
 
-    def _payloads(
-        self, found: Columns, types: Sequence[type[Event] | None], codec: Codec
-    ) -> Iterator[Iterable[Event]]:
-        """Yield the events that the payloads are, some at once, each of the type that its tag says."""
-        for start in range(0, self.count, _AT_ONCE):
-            raws = found.payloads[start : start + _AT_ONCE]
-            kinds = found.kinds[start : start + _AT_ONCE]
-            try:
-                events = _EVENTS.decode(array(len(raws), b"".join(raws)))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                # the codec takes an event that does not repeat its tag, and names the one that is wrong
-                yield (codec.decode("", row).event for row in self.rows()[start:])
-                return
-            if any(map(is_not, map(types.__getitem__, kinds), map(type, events))):
-                raise Malformed("a payload is of another kind of event than its tag")
-            yield events
+    def _payloads(self, decoded: Iterator[Event], found: _Block, codec: Codec) -> Iterator[Iterable[Event]]:
+        """Yield the events that the payloads are, some at once."""
+        start = 0
+        try:
+            while events := list(islice(decoded, _EVENTS_AT_ONCE)):
+                yield events
+                start += len(events)
+        except UNREADABLE:
+            for row, payload in zip(self.rows()[start:], found.payloads[start:], strict=True):
+                yield (_named(codec, row, payload),)
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
 
 
-def _check_numbers(numbers: Iterable[int], table: Sequence[object]) -> None:
+def _array_of(count: int) -> bytes:
+    """Return the header of an array as msgpack writes it."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)
+
+
+def _numbers(column: msgspec.Raw, count: int) -> Sequence[int]:
+    """Return a column's numbers. Where none is below 0 or above 127, its bytes are the numbers."""
+    data, header = bytes(column), _array_of(count)
+    numbers = data[len(header) :]
+    if len(numbers) == count and numbers.isascii() and data.startswith(header):
+        return numbers
+    return canonical(_NUMBERS, data, "a block of events")
+
+
+def _sums(differences: Sequence[int]) -> _Range:
+    """Return what the differences add up to, one by one."""
+    if min(differences) >= 0:  # it only goes up, so that its ends tell
+        return accumulate(differences), differences[0], sum(differences)
+    found = tuple(accumulate(differences))
+    return found, min(found), max(found)
+
+
+def _looked_up(table: Sequence[_T], numbers: Sequence[int]) -> tuple[_T, ...]:
+    """Return the entries that the numbers name, which are known to be in the table."""
+    return itemgetter(*numbers)(table) if len(numbers) > 1 else (table[numbers[0]],)
+
+
+def _written(found: _Block) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
+    """Return for each event its place among the kinds and schemas that occur together, and those."""
+    first = found.schemas[:1]
+    if found.schemas.count(first) == len(found.schemas):
+        return found.kinds, [(kind, first[0]) for kind in range(len(found.tags))]
+    each = tuple(zip(found.kinds, found.schemas, strict=True))
+    pairs = _table(each)
+    return tuple(map(pairs.__getitem__, each)), tuple(pairs)
+
+
+def _named(codec: Codec, row: StoredRow, payload: msgspec.Raw) -> Event:
+    """Return an event of which not much is known; what is wrong with it is raised by its name."""
+    try:
+        return codec.decode("", row).event
+    except MalformedEvent as error:
+        try:
+            _EVENT.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise error from None
+        raise Malformed("a payload is of another kind of event than its tag") from error
+
+
+def _check_numbers(numbers: Sequence[int], table: Sequence[object]) -> None:
     """Raise unless the numbers use the table in order, whole, and nothing beyond it; it has nothing twice."""
-    if tuple(dict.fromkeys(numbers)) != tuple(range(len(table))) or len(set(table)) != len(table):
+    if not _counts_up(numbers, len(table)) or len(set(table)) != len(table):
         raise Malformed("a table of a block of events is not in the order of its use")
 
 
-def _check_range(times: Sequence[int], operations: Sequence[int], causes: Sequence[int]) -> None:
-    if min(times) < 0 or max(times) > MAX_TIME:
-        raise Malformed("an event has a time outside the years 1970 to 9999")
-    if any(min(numbers) < 0 or max(numbers) > MAX_NUMBER for numbers in (operations, causes)):
-        raise Malformed("an event has an operation or a cause that is no number of any")
+def _counts_up(numbers: Sequence[int], size: int) -> bool:
+    """Return whether the numbers are those below `size`, all of them, in this order where they come first."""
+    if size > 256:
+        return tuple(dict.fromkeys(numbers)) == tuple(range(size))
+    try:
+        found = bytes(numbers)
+    except ValueError:  # one is below 0 or above 255
+        return False
+    first = list(map(found.find, range(size)))
+    return first[:1] == [0] and first == sorted(first) and not found.translate(None, bytes(range(size)))
+
+
+def _checked(found: _Range, stored: Sequence[int], limit: int, problem: str) -> Iterable[int]:
+    """Return the numbers, which come of a column, or raise that there is a `problem` with the range."""
+    numbers, least, most = found
+    if least >= 0 and most <= limit:
+        return numbers
+    if max(map(abs, stored)) > MAX_NUMBER:
+        raise Malformed(_NO_BLOCK)
+    raise Malformed(problem)

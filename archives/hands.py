@@ -1,17 +1,21 @@
 """A second hand: compressing and hashing beside what Python does, in order, one or two jobs ahead.
 
 zstd and SHA-256 let go of the interpreter's lock while they work, so on two cores an archive is written
-and verified in half the time. What comes out does not depend on it.
+and verified in half the time. What comes out does not depend on it. A job that is smaller than the way
+to another thread is done on the spot: a small archive starts none.
 """
 
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 _T = TypeVar("_T")
 _AHEAD = 2
+
+SMALL: Final = 32 * 1024
+"""Bytes; fewer are compressed and hashed sooner than another thread has begun."""
 
 
 class Hand(Generic[_T]):
@@ -21,7 +25,7 @@ class Hand(Generic[_T]):
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
+        self._pool: ThreadPoolExecutor | None = None
         self._waiting: deque[tuple[Future[_T], Callable[[_T], None]]] = deque()
 
     def __enter__(self) -> Self:
@@ -35,10 +39,15 @@ class Hand(Generic[_T]):
                 self.finish()
         finally:
             self._waiting.clear()
-            self._pool.shutdown()
+            if self._pool is not None:
+                self._pool.shutdown()
 
-    def do(self, job: Callable[[], _T], then: Callable[[_T], None]) -> None:
-        """Let a job be done; wait for an earlier one if there are too many already."""
+    def do(self, job: Callable[[], _T], then: Callable[[_T], None], *, size: int = SMALL) -> None:
+        """Let a job on `size` bytes be done; wait for an earlier one if there are too many already."""
+        if size < SMALL and not self._waiting:
+            then(job())
+            return
+        self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
         self._waiting.append((self._pool.submit(job), then))
         while len(self._waiting) > _AHEAD:
             self._take()

@@ -117,10 +117,7 @@ class NamedBlock:
 
     def events(self, codec: Codec, stream: str) -> Iterator[Recorded]:
         """Yield the events in today's schemas."""
-        try:
-            yield from self._block.events(codec, stream)
-        except Malformed as error:
-            raise self._corrupt(error) from error
+        return self._block.events(codec, stream, self._corrupt)
 
     def _corrupt(self, error: Malformed) -> CorruptArchive:
         return CorruptArchive(self._name, str(error), self._offset, (self._start, self.first - 1))
@@ -212,18 +209,19 @@ class ArchiveV2:
             block = EventBlock(raw, header.items, self.header.first + self._events)
             times = block.times()
             self._times = [*(self._times or times)[:1], times[1]]
-            hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, times[0]))
+            note = partial(self._note, header, times[0])
+            hand.do(partial(_hashed, header.kind, raw), note, size=len(raw))
             yield NamedBlock(block, self._source.name, offset, self.header.first)
         elif header.kind == Kind.BLOBS:
             pack = contents.decode_pack(raw, header.items)
             if pack[0].label < self._label:
                 raise Malformed("the blobs are not in the order of their labels")
             self._label = pack[-1].label
-            hand.do(partial(_hashed_pack, pack), partial(self._note, header, 0))
+            hand.do(partial(_hashed_pack, pack), partial(self._note, header, 0), size=len(raw))
             self._blob_bytes += sum(len(blob.data) for blob in pack)
             yield from pack
         else:
-            hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, 0))
+            hand.do(partial(_hashed, header.kind, raw), partial(self._note, header, 0), size=len(raw))
             secret = contents.decode_secret(raw)
             if secret.label <= self._secret:
                 raise Malformed("the secrets are not in the order of their labels, each once")

@@ -135,7 +135,8 @@ class _Content:
                 packed_so_far += packed.events
                 if packed_so_far > due:
                     raise Malformed(f"there are more than the {due} events that the header counts")
-                hand.do(partial(_compressed_events, packed.raw), partial(self._write_block, packed))
+                job = partial(_compressed_events, packed.raw)
+                hand.do(job, partial(self._write_block, packed), size=len(packed.raw))
         if packed_so_far != due:
             raise Malformed(f"the header counts {due} events, there are {packed_so_far}")
 
@@ -167,7 +168,8 @@ class _Content:
         with Hand[_Ready]() as hand:
             for pack in contents.packs(new()):
                 raw = contents.encode_pack([item.blob for item in pack])
-                hand.do(partial(_compressed_blobs, raw, pack), partial(self._write_pack, pack, len(raw)))
+                job = partial(_compressed_blobs, raw, pack)
+                hand.do(job, partial(self._write_pack, pack, len(raw)), size=len(raw))
 
     def _write_pack(self, pack: list[contents.Hashed], raw: int, ready: _Ready) -> None:
         prefixes = b"".join(item.digest[:PREFIX] for item in pack)

@@ -11,7 +11,8 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -173,6 +174,12 @@ def _register() -> None:
 _register()
 
 
+@cache
+def _command() -> Any:
+    """Return the parser of everything, which typer would make anew from all signatures for each run."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Run the command line and exit."""
     _prepare_streams()
@@ -207,7 +214,7 @@ def run(arguments: Sequence[str]) -> int:
             run(["--help"])
         return CODES["usage"]
     try:
-        code = app(list(arguments), prog_name="kubisnap", standalone_mode=False)
+        code = _command()(list(arguments), prog_name="kubisnap", standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, options.ReaderGone):  # head, less: nothing to tell, and nobody to tell it to
         return CODES["failed"]

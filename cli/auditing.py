@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ..engine.domain.history import OperationView, operations
-from ..engine.domain.refs import ByTime
+from ..engine.domain.refs import ByOperation, ByTime
 from ..engine.errors import InvalidInput
 from ..engine.journal.audit.queries import Page, Query
 from ..engine.journal.log import Journal
@@ -71,7 +71,8 @@ def asked(
         time = _time(journal, "", as_of, now, "--as-of")
         times["until"] = min(times.get("until", time), time)
     query = Query(clusters=tuple(known), upto=upto, **times, **filters)  # type: ignore[arg-type]  # two kinds
-    return Asked(query, Names(journal, known), not cluster or len(known) > 1, then)
+    many = len(known) if cluster else journal.audit.clusters()
+    return Asked(query, Names(journal, known), many > 1, then)
 
 
 def _time(journal: Journal, cluster: str, text: str, now: int, field: str) -> int:
@@ -79,6 +80,10 @@ def _time(journal: Journal, cluster: str, text: str, now: int, field: str) -> in
     ref = moments.read_ref(text, now, field=field)
     if isinstance(ref, ByTime):
         return ref.time
+    if isinstance(ref, ByOperation) and field == "--since" and cluster:
+        found = journal.audit.operation(journal.cluster_id(cluster, gone=True), ref.number)
+        if found is not None:
+            return found.started
     if not cluster:
         raise InvalidInput(
             field, f"{text} is counted in the log of one cluster", advice="kubisnap log CLUSTER"

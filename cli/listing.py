@@ -12,10 +12,12 @@ from ..engine.errors import InvalidInput
 from ..engine.journal.audit.queries import Found, Query
 from ..engine.journal.log import Journal
 from ..engine.operations.context import Context
+from ..engine.operations.patches import Patches
 from . import as_of as moments
 from .auditing import Asked, Rows, as_it_was, flat, pages, together
 from .exits import CODES
 from .render import history as render
+from .render.differences import difference_document, patch_lines
 from .render.style import table
 from .session import Session
 
@@ -96,7 +98,7 @@ class _Lister:
         self._journal = journal
         self._asked = asked
         self._now = now
-        self._patch = patch
+        self._patches = Patches(journal) if patch else None
         self._color = session.colored(sys.stdout)
         self._rows: Rows | None = None
 
@@ -188,13 +190,27 @@ class _Lister:
         }
 
     def _document(self, cluster_id: str, view: OperationView) -> dict[str, Any]:
-        del cluster_id
-        return render.operation_document(view)
+        document = render.operation_document(view)
+        if self._patches is not None:
+            found = self._patches.of(cluster_id, view.number)
+            document["differences"] = [difference_document(item) for item in found]
+        return document
 
     def _operations_text(self, pairs: Sequence[tuple[str, OperationView]]) -> str:
-        views = [view for _, view in pairs]
+        ids = {id(view): cluster_id for cluster_id, view in pairs}
+
+        def below(view: OperationView) -> list[str]:
+            if self._patches is None:
+                return []
+            return patch_lines(self._patches.of(ids[id(view)], view.number), color=self._color)
+
         return render.log_text(
-            views, self._now, utc=self._session.utc, many=self._asked.many, color=self._color
+            [view for _, view in pairs],
+            self._now,
+            utc=self._session.utc,
+            many=self._asked.many,
+            color=self._color,
+            below=below,
         )
 
     def _events_text(self, items: Sequence[Found]) -> str:

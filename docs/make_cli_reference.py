@@ -56,9 +56,8 @@ Shape: `kubisnap COMMAND [CLUSTER] [OPTIONS]`. Global options may stand before o
 ## Moments
 
 `--as-of REF`, `--at REF` and `diff` name a moment of a cluster's log: `#42`, `@-3`, `e17`, `snap:latest`,
-`2h`, `'2 days ago'`, `2026-08-01T14:30`, also behind a name: `web#42`, `web@2h`. What it came to is
-said on stderr.
-[Time travel](time-travel.md) says what each means exactly.
+`2h`, `'2 days ago'`, `2026-08-01T14:30`, also behind a name: `web#42`, `web@2h`. What it came to is said on
+stderr. [Time travel](time-travel.md) says what each means exactly.
 
 ## What is unfinished
 
@@ -79,6 +78,11 @@ All of them first ask the cloud what became of calls whose outcome is not known,
 the calls would have given. What could not be taken back is named, with exit status 3; the same command
 tries again. While an operation runs nobody else may change its cluster (exit status 11); its hold ends with
 it, or two minutes after its process wrote last.
+
+## Undo
+
+`undo`, `redo` and `revert` plan the way back and record it as a new operation; what can be undone, and
+what is lost, is shown before. See [undo.md](undo.md).
 
 ## Saved plans
 

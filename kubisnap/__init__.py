@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .engine.operations.context import Context, Pace
     from .engine.operations.saved import load_plan, prepare_saved, save_plan
     from .engine.operations.snapshots import capture, prepare_restore, unpack
+    from .engine.operations.undoing import prepare_redo, prepare_revert, prepare_undo, reversal_of
 
 __version__ = "0.1.0"
 
@@ -100,11 +101,15 @@ _HOME = {
     "prepare_change": "engine.operations.changing",
     "prepare_create": "engine.operations.changing",
     "prepare_delete": "engine.operations.changing",
+    "prepare_redo": "engine.operations.undoing",
     "prepare_restore": "engine.operations.snapshots",
+    "prepare_revert": "engine.operations.undoing",
     "prepare_rollback": "engine.operations.abandoning",
     "prepare_saved": "engine.operations.saved",
+    "prepare_undo": "engine.operations.undoing",
     "refuse_mass_deletion": "engine.operations.changing",
     "refuse_over_budget": "engine.operations.changing",
+    "reversal_of": "engine.operations.undoing",
     "save_plan": "engine.operations.saved",
     "save_snapshot": "archives",
     "unpack": "engine.operations.snapshots",
@@ -151,11 +156,15 @@ __all__ = [
     "prepare_change",
     "prepare_create",
     "prepare_delete",
+    "prepare_redo",
     "prepare_restore",
+    "prepare_revert",
     "prepare_rollback",
     "prepare_saved",
+    "prepare_undo",
     "refuse_mass_deletion",
     "refuse_over_budget",
+    "reversal_of",
     "save_plan",
     "save_snapshot",
     "unpack",

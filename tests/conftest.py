@@ -13,7 +13,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.postgres_server import Database, Server
 
-for name, examples in {"dev": 100, "ci": 200, "deep": 3_000}.items():
+for name, examples in {"dev": 50, "ci": 100, "deep": 3_000}.items():
     settings.register_profile(name, max_examples=examples, deadline=None, print_blob=True, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
@@ -45,3 +45,9 @@ def team(team_database: "Database") -> Iterator["Database"]:
     """The worker's database, empty."""
     yield team_database
     team_database.empty()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, in whatever order the rest is."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -48,6 +48,16 @@ CREATE TABLE counters (
 """
 
 
+_MAKING = f"""
+BEGIN;
+{_TABLES}
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+"""In one transaction: each costs a sync of the disk."""
+
+
 class NotASandbox(Exception):
     """The file is there and is something else."""
 
@@ -89,9 +99,7 @@ def _make(path: Path) -> None:
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            connection.executescript(_TABLES)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.executescript(_MAKING)
             connection.execute("PRAGMA journal_mode = WAL")
         try:
             os.link(draft, path)

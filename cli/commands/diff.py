@@ -31,7 +31,7 @@ def diff(
     signed: opening.Signed = False,
     archives: options.Archives = "",
 ) -> None:
-    """Show what differs between two moments, clusters, archives, or what is live.
+    """Show what differs between two moments, clusters or archives.
 
     Of what is declared: pools, sizes, networks, firewalls, versions, not the order in which they were
     written; between archives also blobs, by label. Archives are verified first, with what they go on

@@ -31,7 +31,7 @@ def fork(
     yes: options.Yes = False,
     dry_run: options.DryRun = False,
 ) -> None:
-    """Make a new cluster like this one, as it is declared or was at any moment.
+    """Make a new cluster as another one is, or was at any moment.
 
     From the log alone: what is on servers and volumes does not come along. The cluster itself is left as
     it is. It may be gone: --at a moment before its deletion is the way back.

@@ -19,6 +19,11 @@ def differences_text(found: Sequence[Difference], *, same: str, color: bool) -> 
     return "\n".join([*lines, _counting(found, same)])
 
 
+def patch_lines(found: Sequence[Difference], *, color: bool) -> list[str]:
+    """Return a line for each difference, to stand below an operation."""
+    return [f"    {_difference_text(item, color=color)}" for item in found]
+
+
 def stat_text(found: Sequence[Difference], *, same: str) -> str:
     """Return how many differences there are, part by part."""
     parts = dict.fromkeys(item.part for item in found)
@@ -44,7 +49,7 @@ def differences_document(before: str, after: str, found: Sequence[Difference]) -
             name: sum(item.sign is sign for item in found)
             for name, sign in (("added", Sign.ADDED), ("removed", Sign.REMOVED), ("changed", Sign.CHANGED))
         },
-        "differences": [_difference_document(item) for item in found],
+        "differences": [difference_document(item) for item in found],
     }
 
 
@@ -79,7 +84,7 @@ def _shown(value: Any) -> str:
     return text
 
 
-def _difference_document(item: Difference) -> dict[str, Any]:
+def difference_document(item: Difference) -> dict[str, Any]:
     """Return one difference as JSON."""
     return {
         "sign": item.sign.value,

@@ -1,6 +1,7 @@
 """The log, as `log` and `show` show it."""
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,8 +22,16 @@ _SIGNS = {
 }
 
 
-def log_text(views: list[OperationView], now: int, *, utc: bool, many: bool, color: bool) -> str:
-    """Return a line for each operation: number, when, what, who, outcome, why."""
+def log_text(
+    views: Sequence[OperationView],
+    now: int,
+    *,
+    utc: bool,
+    many: bool,
+    color: bool,
+    below: Callable[[OperationView], list[str]] = lambda _: [],
+) -> str:
+    """Return a line for each operation: number, when, what, who, outcome, why; and what is `below` it."""
     rows = []
     for view in views:
         sign, _ = _SIGNS.get(view.outcome, ("?", "red"))
@@ -45,6 +54,7 @@ def log_text(views: list[OperationView], now: int, *, utc: bool, many: bool, col
         lines.append(line.replace(mark, paint(mark, paint_as, on=color), 1))
         if view.error:
             lines.append(f"    {printable(view.error)}")
+        lines += below(view)
     return "\n".join(lines)
 
 

@@ -1,8 +1,9 @@
 """What an event is about, and the words in it: what an audit log is searched by. Pure."""
 
 import re
+from collections.abc import Iterable
 from functools import singledispatch
-from itertools import chain
+from itertools import chain, islice
 from typing import Final
 
 from . import events as ev
@@ -11,6 +12,8 @@ from .values import add_values
 CLUSTER: Final = "cluster"
 """The subject of what concerns the cluster as a whole."""
 
+MOST_WORDS: Final = 2_000
+"""Of an event with more of them the first count: PostgreSQL holds no more than a MiB of words."""
 LONGEST_WORD: Final = 80
 """Of a longer one (a key, a token of some cloud) its beginning counts."""
 
@@ -112,7 +115,8 @@ def line_of_words(recorded: ev.Recorded) -> str:
     add_values(event, values)
     if isinstance(event, ev.OperationStarted):
         values.append(recorded.reason)
-    return " ".join(filter(None, map(_words_in.__getitem__, values)))
+    found = " ".join(filter(None, map(_words_in.__getitem__, values)))
+    return found if len(found) < 2 * MOST_WORDS else " ".join(_first(found.split(" ")))
 
 
 def word(text: str) -> str:
@@ -131,7 +135,16 @@ def words_of(text: str) -> set[str]:
     >>> sorted(words_of("Port 443, from workers-0 (10.0.0.0/16)!"))
     ['10.0.0.0/16', '443', 'from', 'port', 'workers', 'workers-0']
     """
-    return set(chain.from_iterable(map(_of_one, split(text))))
+    return set(_in_order(text))
+
+
+def _in_order(text: str) -> Iterable[str]:
+    return _first(chain.from_iterable(map(_of_one, split(text))))
+
+
+def _first(found: Iterable[str]) -> Iterable[str]:
+    """Return each word once, and no more of them than are counted."""
+    return islice(dict.fromkeys(found), MOST_WORDS)
 
 
 def _of_one(text: str) -> tuple[str, ...]:
@@ -150,7 +163,7 @@ class _Words(dict[str | int, str]):
         elif _PLAIN.fullmatch(value):  # ids and addresses, most of what is new
             found = value if value.isalpha() else " ".join((value, *_LETTERS.findall(value)))
         else:
-            found = " ".join(words_of(value))
+            found = " ".join(_in_order(value))
         if len(found) <= _SHORT:
             if len(self) >= _REMEMBERED:
                 self.clear()

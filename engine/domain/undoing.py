@@ -136,7 +136,7 @@ class Undone:
 class Tried(NamedTuple):
     """An undo or a redo that failed and was rolled back: asked for again, it is the same one.
 
-    `of` is what it took back, `before` the intent before it, `done` is where things stand as soon as the
+    `of` is what it took back, `before` the intent before it, `done` where things stand as soon as the
     cloud is as declared.
     """
 

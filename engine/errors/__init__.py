@@ -28,11 +28,12 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     │   ├── StoreUnusable
     │   │   ├── StoreDenied     the user of a team store may not do this
     │   │   └── MissingDriver   PostgreSQL, without the package that speaks to it
+    │   ├── DamagedIndex        the audit index, which can be made anew
     │   ├── LogMoved            somebody else wrote first
     │   ├── AnotherHistory      what is to be imported does not go on from what is there
+    │   │   └── HistoryThere    or what is to be copied from another store
     │   ├── BrokenChain         events are not what was written
     │   ├── IndexDiffers        the audit index is not what the events say
-    │   │   └── HistoryThere    or what is to be copied from another store
     │   ├── CopyDiffers         what arrived is not what was sent
     │   ├── UnknownEvent        written by a newer kubisnap
     │   └── MalformedEvent
@@ -94,6 +95,7 @@ from .endings import CloudSilent, Interrupted, OperationFailed, OutOfTime, Perha
 from .keeping import (
     ArchiveError,
     CorruptArchive,
+    DamagedIndex,
     LogMoved,
     MalformedEvent,
     MissingDriver,
@@ -131,6 +133,7 @@ __all__ = [
     "CorruptArchive",
     "CorruptLines",
     "CorruptPlan",
+    "DamagedIndex",
     "Denied",
     "Fact",
     "Facts",

@@ -84,13 +84,41 @@ class MissingDriver(StoreUnusable):
 
 
 @dataclass(eq=False)
+class DamagedIndex(StoreError):
+    """The audit index does not go with the events, or cannot be read. The events are not concerned."""
+
+    kind: ClassVar[str] = "corrupt"
+    problem: str
+
+    def __str__(self) -> str:
+        return f"the audit index is damaged: {self.problem}"
+
+    @property
+    def hint(self) -> str:
+        """Say how it is made anew."""
+        return "kubisnap audit rebuild      makes it anew from the events"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the problem."""
+        return {"problem": self.problem}
+
+
+@dataclass(eq=False)
 class LogMoved(StoreError):
-    """Optimistic concurrency: another writer appended to this cluster's log first."""
+    """Optimistic concurrency: another writer appended to this cluster's log first.
+
+    `beyond`: the log does not even reach the position. It is not the one that was read: a backup was put
+    in its place, say.
+    """
 
     kind: ClassVar[str] = "stale-plan"
     expected: int
+    beyond: bool = False
 
     def __str__(self) -> str:
+        if self.beyond:
+            return f"the log ends before position {self.expected}, where it was read: it is another one now"
         return (
             f"the log moved past position {self.expected} while this was decided: somebody else wrote first"
         )
@@ -103,7 +131,7 @@ class LogMoved(StoreError):
     @property
     def facts(self) -> Facts:
         """Return the position that was expected to be the head."""
-        return {"expected_position": self.expected}
+        return {"expected_position": self.expected, "beyond": self.beyond}
 
 
 @dataclass(eq=False)

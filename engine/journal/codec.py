@@ -6,8 +6,9 @@ one of a newer schema, or with an unknown tag, is refused by name: reading it wr
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import GenericAlias
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +31,10 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 """Less than what a block of an archive holds, so that every event can be captured."""
 
 
+_Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""Of an envelope: what a database's integer holds. In msgpack there would be room for one bit more."""
+
+
 class StoredRow(NamedTuple):
     """An event as it is stored and archived: position in its stream, tag, bytes."""
 
@@ -44,16 +49,37 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     `Codec.encode` and `_decoder_of_the_whole` write and read the same array without this class.
     """
 
-    schema: int
-    time: int
+    schema: _Number
+    time: _Number
     actor: str
-    operation: int
-    cause: int
+    operation: _Number
+    cause: _Number
     reason: str
     payload: msgspec.Raw
 
 
 _BEFORE_PAYLOAD = tuple(field.type for field in msgspec.structs.fields(_Envelope))[:-1]
+
+
+class Reads(NamedTuple):
+    """What makes an event of a payload, and the schema that it is in then.
+
+    Where `decode` raises one of `UNREADABLE`, `Codec.decode` raises the error that names the event.
+    """
+
+    decode: Callable[[bytes], Event]
+    schema: int
+
+
+UNREADABLE = (
+    msgspec.DecodeError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What decoding raises, and an upcaster that meets what its schema never wrote (some are ValueErrors)."""
 
 
 class Codec:
@@ -126,9 +152,14 @@ class Codec:
             event=event,
         )
 
-    def type_of(self, tag: str) -> type[Event] | None:
-        """Return the type of a tag, None for one that is unknown here."""
-        return self._types.get(tag)
+    def reads(self, tag: str, schema: int) -> Reads | None:
+        """Return how payloads of this kind and schema are read, None where they cannot be."""
+        cls = self._types.get(tag)
+        if cls is None or not 0 < schema <= cls.SCHEMA:
+            return None
+        if schema == cls.SCHEMA:
+            return Reads(self._payloads[tag].decode, cls.SCHEMA)
+        return Reads(partial(self._payload, tag, cls, schema), cls.SCHEMA)
 
     def _in_steps(self, tag: str, state: bytes) -> tuple[Any, ...]:
         """Decode what is not simply an event of today: the envelope, which may tell why, then the payload."""

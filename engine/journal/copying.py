@@ -99,8 +99,10 @@ def _by_stream(part: Iterable[KeptRow]) -> Mapping[str, list[StoredRow]]:
 
 def _name_of(source: Journal, stream: str) -> str:
     """Return what people call a stream: the cluster's name, or the name itself."""
-    names = {claim.cluster_id: claim.name for claim in source.claims()}
-    return names.get(stream, stream.removeprefix("name:"))
+    for claim in source.claims():
+        if called := source.holders(claim.name).get(stream):
+            return called
+    return stream.removeprefix("name:")
 
 
 def _rows(journal: Journal) -> Iterator[KeptRow]:

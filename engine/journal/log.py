@@ -6,7 +6,7 @@ Appending states the position that the writer has seen: optimistic concurrency.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -31,6 +31,7 @@ from . import checkpoints
 from .addresses import is_postgres, no_store, shown
 from .audit import sqlite as audit_index
 from .audit.asking import Audit
+from .audit.entries import BeyondTheEnd
 from .audit.verifying import ChainReport, verify_chain
 from .codec import Codec, StoredRow
 from .recorders import KeptRow, NewRow, Recorder
@@ -109,17 +110,23 @@ class Journal:
     def rebuild_audit(self) -> int:
         """Drop the audit index and make it anew from the events; return how many there are.
 
-        Raises `StoreUnusable`, and `MalformedEvent` or `UnknownEvent` where an event cannot be read: the
-        index stays as it was then.
+        Raises `StoreUnusable`, and `MalformedEvent`, `UnknownEvent` or `NotAStore` where an event cannot
+        be read or is missing: the index stays as it was then.
         """
         if self._recorder is None:
             raise StoreUnusable(self.url, "it does not exist")
-        with self._lock, self._telling(0):
+        with self._lock, self._telling(0), self._telling_gaps():
             return self._recorder.rebuild()
 
     def verify(self, stream: str) -> ChainReport:
-        """Verify a stream's hash chain. One part of the log is in memory at a time."""
-        return verify_chain(self.audit.run, self.audit.position_column, stream)
+        """Verify a stream's hash chain. One part of the log is in memory at a time.
+
+        Raises `NotAStore` where a row of the log cannot be an event, `DamagedIndex`.
+        """
+        try:
+            return verify_chain(self.audit.run, self.audit.position_column, stream)
+        except ValueError as error:
+            raise NotAStore(self.url, f"the log of {stream} is damaged: {error}") from error
 
     def audit_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; changes nothing.
@@ -128,7 +135,7 @@ class Journal:
         """
         if self._recorder is None:
             return []
-        with self._telling(0):
+        with self._telling(0), self._telling_gaps():
             return self._recorder.index_differences()
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
@@ -276,7 +283,7 @@ class Journal:
     ) -> list[Recorded]:
         """Append events after position `expected`, all or none, durable on return.
 
-        Raises `LogMoved` when the log is no longer at that position, `StoreUnusable`.
+        Raises `LogMoved` when the log is no longer at that position, or never was, `StoreUnusable`.
         """
         recorded = self._sealed(cluster_id, expected, events, envelope)
         self._insert(expected, recorded)
@@ -396,6 +403,14 @@ class Journal:
     def _telling(self, expected: int) -> AbstractContextManager[None]:
         """Raise our errors instead of the database's."""
         return nullcontext() if self._recorder is None else self._recorder.telling(self.url, expected)
+
+    @contextmanager
+    def _telling_gaps(self) -> Iterator[None]:
+        """Where all events are read, one that does not follow another is damage."""
+        try:
+            yield
+        except BeyondTheEnd as error:
+            raise NotAStore(self.url, f"a log in it is damaged: {error} is missing") from error
 
 
 def sqlite_path(url: str) -> Path:

@@ -7,7 +7,7 @@ with another tool, waits for its turn, so that positions appear in the order of 
 answer was lost is looked for before anything is said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
@@ -24,10 +24,15 @@ from eventsourcing.utils import retry
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, tuple_row
 
-from ..errors import LogMoved, NotAStore, StoreDenied, StoreUnusable
+from ..domain.events import Recorded
+from ..errors import DamagedIndex, LogMoved, NotAStore, StoreDenied, StoreUnusable
 from . import postgres_schema
 from .addresses import shown
-from .postgres_connections import Connections, Denied, Unreachable, parameters_of
+from .audit import postgres as audit
+from .audit.entries import BeyondTheEnd, IndexBehind
+from .checkpoints import Checkpoint
+from .codec import Codec, StoredRow
+from .postgres_connections import Connections, Declined, Denied, Unreachable, parameters_of
 from .recorders import KeptRow, NewRow
 
 ROWS_AT_ONCE = 1000
@@ -42,6 +47,11 @@ _COUNT_MINE: LiteralString = (
     "FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[]) AS mine (stream, version, tag, bytes) "
     'JOIN kubisnap.events ON originator_id = mine.stream COLLATE "C" AND originator_version = mine.version '
     "AND topic = mine.tag AND state = mine.bytes"
+)
+_CHECKPOINT: LiteralString = (
+    "INSERT INTO kubisnap.checkpoints (stream, version, fold, hash, digest, state) "
+    "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (stream, version) DO UPDATE "
+    "SET fold = excluded.fold, hash = excluded.hash, digest = excluded.digest, state = excluded.state"
 )
 _again = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.1)
 
@@ -77,8 +87,11 @@ class Datastore(PostgresDatastore):
 class PostgresRecorder(PostgresApplicationRecorder):
     """The library's application recorder over our table."""
 
+    dialect = audit.DIALECT
+
     def __init__(self, datastore: Datastore, url: str) -> None:
         super().__init__(datastore, events_table_name="events")
+        self.codec = Codec()
         self.url = url
         self.version = 0
         self._connections = datastore.connections
@@ -144,28 +157,80 @@ class PostgresRecorder(PostgresApplicationRecorder):
             cursor = connection.cursor(row_factory=tuple_row, binary=True)
             return [KeptRow._make(row) for row in cursor.execute(statement, (after, limit)).fetchall()]
 
+    # ── the audit index and checkpoints ──────────────────────────────────────────────────────────
+
+    @_again
+    def run(self, statement: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Ask the index something and return the rows."""
+        text = statement.replace("?", "%s")
+        with self.datastore.get_connection() as connection:
+            cursor = connection.cursor(row_factory=tuple_row, binary=True)
+            return cursor.execute(text.encode(), list(arguments)).fetchall()
+
+    def rebuild(self) -> int:
+        """Drop the audit index and make it anew; whoever writes meanwhile waits."""
+        with self.datastore.get_connection() as connection, connection.transaction():
+            self._wait_for_turn(connection.cursor())
+            connection.execute("SET LOCAL statement_timeout = 0")
+            return audit.build(connection, self.codec)
+
+    def index_differences(self) -> list[str]:
+        """Return in which tables the audit index is not what the events say; nothing is written."""
+        with self.datastore.get_connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute("SET LOCAL statement_timeout = 0")
+            return audit.differences(connection, self.codec)
+
+    def checkpoint(self, stream: str, until: int) -> Checkpoint | None:
+        """Return the newest checkpoint of a stream at or before a position."""
+        rows = self.run(
+            "SELECT stream, version, fold, hash, digest, state FROM checkpoints "
+            "WHERE stream = ? AND version <= ? ORDER BY version DESC LIMIT 1",
+            (stream, until),
+        )
+        return Checkpoint(rows[0][0], rows[0][1], *map(bytes, rows[0][2:])) if rows else None
+
+    def save_checkpoints(self, items: Sequence[Checkpoint]) -> None:
+        """Keep checkpoints, instead of those at the same positions."""
+        try:
+            with self.datastore.get_connection() as connection, connection.transaction():
+                connection.cursor().executemany(_CHECKPOINT, items)
+        except (OperationalError, Denied, Declined):
+            return  # an auditor, a lock, a lost connection: it is a cache, and the next one tries again
+
+    def chain_hash(self, stream: str, version: int) -> bytes | None:
+        """Return the chain's hash at a position of a stream."""
+        rows = self.run(
+            "SELECT a.hash FROM stored_events e JOIN audit_entries a ON a.position = e.notification_id "
+            "WHERE e.originator_id = ? AND e.originator_version = ?",
+            (stream, version),
+        )
+        return bytes(rows[0][0]) if rows else None
+
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Keep what the library hands over, as `insert_rows` does."""
         return self._insert_until_known([_row_of(event) for event in stored_events])
 
-    def insert_rows(self, rows: Sequence[NewRow]) -> None:
-        """Insert stream, version, topic and state of each, all or none.
+    def insert_rows(self, rows: Sequence[NewRow], recorded: Iterable[Recorded] | None = None) -> None:
+        """Insert stream, version, topic and state of each, and what the audit index says of them.
 
-        A connection that is lost before COMMIT was sent has written nothing: it is tried again. One
-        that is lost after that may have; the store is asked, in a turn that begins when the other
+        All or none. A connection that is lost before COMMIT was sent has written nothing: it is tried
+        again. One that is lost after that may have; the store is asked, in a turn that begins when the other
         transaction has ended, either way.
         """
-        self._insert_until_known(rows)
+        self._insert_until_known(rows, None if recorded is None else list(recorded))
 
-    def _insert_until_known(self, rows: Sequence[NewRow]) -> list[int]:
+    def _insert_until_known(
+        self, rows: Sequence[NewRow], recorded: Sequence[Recorded] | None = None
+    ) -> list[int]:
         in_doubt = False
         while True:
             try:
                 if self.version < len(postgres_schema.MIGRATIONS):
                     self._migrate()
-                return self._insert(rows, in_doubt=in_doubt)
+                return self._insert(rows, recorded, in_doubt=in_doubt)
             except OperationalError as error:
                 in_doubt = in_doubt or isinstance(error, _CommitInDoubt)
                 if self._connections.gave_up:
@@ -173,7 +238,9 @@ class PostgresRecorder(PostgresApplicationRecorder):
             except Unreachable as error:
                 raise Unreachable(_with_doubt(error, in_doubt=in_doubt)) from error
 
-    def _insert(self, rows: Sequence[NewRow], *, in_doubt: bool) -> list[int]:
+    def _insert(
+        self, rows: Sequence[NewRow], recorded: Sequence[Recorded] | None, *, in_doubt: bool
+    ) -> list[int]:
         ids: list[int] = []
         committing = False
         try:
@@ -185,13 +252,22 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 for part in _parts(rows):
                     cursor.execute(_INSERT, _columns(part))
                     ids += [row["notification_id"] for row in cursor.fetchall()]
-                # what belongs to these rows, an index of them say, is written here: in the same transaction
+                audit.add(connection, self.codec, self._with_events(ids, rows, recorded))
                 committing = True
         except OperationalError as error:
             if committing:
                 raise _CommitInDoubt(str(error)) from error
             raise
         return ids
+
+    def _with_events(
+        self, ids: Sequence[int], rows: Sequence[NewRow], recorded: Sequence[Recorded] | None
+    ) -> Iterator[tuple[int, Recorded, StoredRow]]:
+        """Give each row its position and the event that it is."""
+        for index, (position, (stream, *row)) in enumerate(zip(ids, rows, strict=True)):
+            stored = StoredRow._make(row)
+            known = None if recorded is None else recorded[index]
+            yield position, known or self.codec.decode(stream, stored), stored
 
     def _wait_for_turn(self, cursor: Cursor[DictRow]) -> None:
         """Begin when no other writer is at it, and only if the schema is still the one that is known.
@@ -220,6 +296,10 @@ class PostgresRecorder(PostgresApplicationRecorder):
                 yield
             except IntegrityError as error:
                 raise LogMoved(expected) from error
+            except BeyondTheEnd as error:
+                raise LogMoved(expected, beyond=True) from error
+            except IndexBehind as error:
+                raise DamagedIndex(f"it lacks {error}") from error
 
     def close(self) -> None:
         """Close all connections."""

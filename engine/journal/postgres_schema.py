@@ -9,6 +9,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from ..errors import NotAStore
+from .audit import postgres as audit
 
 TURN: LiteralString = "SELECT pg_catalog.pg_advisory_xact_lock(1802727024, 1)"
 """Waits until nobody else writes; lets go at the end of the transaction. ``ksnp``, and the first lock.
@@ -53,7 +54,19 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON k
     FOR EACH STATEMENT EXECUTE FUNCTION kubisnap.events_are_never_changed();
 """
 
-MIGRATIONS: tuple[LiteralString, ...] = (_FIRST,)
+_CHECKPOINTS: LiteralString = """
+CREATE TABLE kubisnap.checkpoints (
+    stream text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    fold bytea NOT NULL,
+    hash bytea NOT NULL,
+    digest bytea NOT NULL,
+    state bytea NOT NULL,
+    PRIMARY KEY (stream, version)
+);
+"""
+
+MIGRATIONS: tuple[LiteralString, ...] = (_FIRST + audit.TABLES + _CHECKPOINTS,)
 """Each leads from the version before it to its own number; the first is 1. Never changed, only added to."""
 
 _LOOK = """

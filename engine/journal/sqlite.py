@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,6 @@ from eventsourcing.persistence import (
     DatabaseError,
     IntegrityError,
     OperationalError,
-    PersistenceError,
     StoredEvent,
 )
 from eventsourcing.sqlite import (
@@ -30,9 +29,9 @@ from eventsourcing.sqlite import (
 )
 
 from ..domain.events import Recorded
-from ..errors import LogMoved, NotAStore, StoreUnusable
+from ..errors import DamagedIndex, LogMoved, NotAStore, StoreUnusable
 from .audit import sqlite as audit
-from .audit.entries import IndexBehind
+from .audit.entries import BeyondTheEnd, IndexBehind
 from .checkpoints import TABLE as CHECKPOINTS
 from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
@@ -43,6 +42,7 @@ APPLICATION_ID = 0x6B736E70
 
 SCHEMA_VERSION = 2
 """1: events alone. 2: and the audit index, which is made for the older ones when they are opened."""
+_TODAY = SCHEMA_VERSION, audit.FORMAT
 LOCK_TIMEOUT_SECONDS = 10
 _SMALLEST_DATABASE = 512
 """Bytes: one page of the smallest size. SQLite takes a file of one byte for an empty database."""
@@ -100,30 +100,31 @@ class Recorder(SQLiteApplicationRecorder):
     def prepare(self) -> None:
         """Make the tables that are not there yet, in one transaction; of two who try, one waits."""
         with self.datastore.transaction(commit=True) as cursor:
-            cursor.execute(
-                f"PRAGMA application_id={APPLICATION_ID}"
-            )  # a write: the lock is held from here on
+            # a write: the lock is held from here on
+            cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
             cursor.execute("PRAGMA user_version")
             (version,) = cursor.fetchone()
-            if version == SCHEMA_VERSION:
-                return
+            cursor.sqlite_cursor.row_factory = None
+            if version == SCHEMA_VERSION and _format(cursor.sqlite_cursor) == audit.FORMAT:
+                return  # somebody else was faster
             for statement in _TABLES:
                 cursor.execute(statement)
-            self.build_index(cursor.sqlite_cursor)
+            # one log that is damaged keeps nobody from the others
+            self.build_index(cursor.sqlite_cursor, strict=False)
             cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
-    def build_index(self, cursor: sqlite3.Cursor) -> int:
+    def build_index(self, cursor: sqlite3.Cursor, *, strict: bool) -> int:
         """Make the audit index anew, in the transaction of `cursor`; return how many events are in it."""
         cursor.row_factory = None
         for statement in audit.drop():
             cursor.execute(statement)
-        return audit.build(cursor, self.codec)
+        return audit.build(cursor, self.codec, strict=strict)
 
     def rebuild(self) -> int:
         """Drop the audit index and make it anew; whoever writes meanwhile waits."""
         with self.datastore.transaction(commit=True) as cursor:
             cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            return self.build_index(cursor.sqlite_cursor)
+            return self.build_index(cursor.sqlite_cursor, strict=True)
 
     def index_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; nothing is written."""
@@ -188,7 +189,8 @@ class Recorder(SQLiteApplicationRecorder):
             cursor.sqlite_cursor.row_factory = None
             known = map(self.codec.decode, (row[0] for row in rows), (row[1:] for row in rows))
             stored = (StoredRow._make(row[1:]) for row in rows)
-            audit.add(cursor.sqlite_cursor, self.codec, first, zip(recorded or known, stored, strict=True))
+            items = zip(range(first, first + len(rows)), recorded or known, stored, strict=True)
+            audit.add(cursor.sqlite_cursor, self.codec, items)
 
     def select_last_of_each(self, prefix: str) -> list[StoredEvent]:
         """Return the newest event of every stream whose id starts with `prefix`, by stream id."""
@@ -228,9 +230,10 @@ class Recorder(SQLiteApplicationRecorder):
                 yield
             except IntegrityError as error:
                 raise LogMoved(expected) from error
+            except BeyondTheEnd as error:
+                raise LogMoved(expected, beyond=True) from error
             except IndexBehind as error:
-                problem = f"its audit index lacks {error}; kubisnap audit rebuild makes it anew"
-                raise NotAStore(url, problem) from error
+                raise DamagedIndex(f"it lacks {error}") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -243,6 +246,8 @@ def _telling(url: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, OperationalError) as error:
+        if "Could not decode" in str(error):  # bytes that somebody made text, and that are none
+            raise NotAStore(url, "an event is not in the form in which it was written") from error
         raise StoreUnusable(url, str(error)) from error
     except (sqlite3.DatabaseError, DatabaseError) as error:
         raise NotAStore(url, str(error)) from error
@@ -268,8 +273,8 @@ def open_sqlite(path: Path, *, create: bool) -> Recorder | None:
         until = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             try:
-                version = _check(path, url)
-                return None if not version and not create else _open(path, ready=version == SCHEMA_VERSION)
+                found = _check(path, url)
+                return None if found is None and not create else _open(path, ready=found == _TODAY)
             except (sqlite3.OperationalError, OperationalError) as error:
                 # SQLite does not wait for its turn when several processes switch a new file to WAL
                 if "locked" not in str(error) or time.monotonic() > until:
@@ -285,11 +290,14 @@ def _make_empty(path: Path) -> None:
         return
 
 
-def _check(path: Path, url: str) -> int:
-    """Look at the file before anything may write to it; return the version of our schema in it, 0: none."""
+def _check(path: Path, url: str) -> tuple[int, int] | None:
+    """Look at the file before anything may write to it; return the versions of our schema and of the index.
+
+    None: there is nothing of ours in it yet.
+    """
     size = path.stat().st_size
     if size == 0:
-        return 0
+        return None
     if size < _SMALLEST_DATABASE:
         raise NotAStore(url, "file is not a database")
     connection = sqlite3.connect(
@@ -300,13 +308,23 @@ def _check(path: Path, url: str) -> int:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        index = _format(connection.cursor()) if version == SCHEMA_VERSION else 0
     finally:
         connection.close()
     if application != APPLICATION_ID and (application or tables):
         raise NotAStore(url, "it is a database of another program")
     if version > SCHEMA_VERSION:
         raise NotAStore(url, f"its schema {version} is newer than this version's {SCHEMA_VERSION}")
-    return int(version) if application == APPLICATION_ID else 0
+    return (version, index) if application == APPLICATION_ID and version else None
+
+
+def _format(cursor: sqlite3.Cursor) -> int:
+    """Return the version of what is in the audit index; 0: there is none."""
+    here = cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit_format'")
+    if here.fetchone() is None:
+        return 0
+    (version,) = cursor.execute("SELECT coalesce(max(version), 0) FROM audit_format").fetchone()
+    return int(version)
 
 
 def _open(path: Path, *, ready: bool) -> Recorder:
@@ -314,13 +332,12 @@ def _open(path: Path, *, ready: bool) -> Recorder:
     datastore.pool.close()
     datastore.pool = _Pool(db_name=_uri(path, "rw"), lock_timeout=LOCK_TIMEOUT_SECONDS, pool_size=2)
     recorder = Recorder(datastore)
-    try:
+    with ExitStack() as stack:
+        stack.callback(datastore.close)
         if not ready:
             recorder.prepare()
         recorder.max_notification_id()  # what cannot be read is told now, not in the middle of something
-    except (sqlite3.Error, PersistenceError):
-        datastore.close()
-        raise
+        stack.pop_all()
     return recorder
 
 

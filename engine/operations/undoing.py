@@ -113,7 +113,8 @@ def choose_revert(journal: Journal, state: ClusterState, context: Context, numbe
 def _past(journal: Journal, state: ClusterState, context: Context) -> Past:
     """Read the log up to where `state` stands; refuse while something is running or unfinished."""
     refuse_if_held(state, context)
-    past = read_past(journal.stream(state.cluster_id, until=state.position))
+    turns = journal.audit.turns(state.cluster_id, upto=state.position)
+    past = read_past(item.recorded for item in turns)
     if state.gone:
         raise _irreversible(past, state, list(past.acts.values())[-1])
     pending = state.pending()

@@ -33,6 +33,7 @@ from kubisnap.cli import app, wiring
 from kubisnap.engine.domain.resources import Kind
 from kubisnap.engine.journal.log import open_journal
 from kubisnap.engine.operations.context import Pace
+from tests.unit.engine.world import without_syncs
 
 PUBLIC_KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} ada@example.com\n"
 TOKEN = "dop_v1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -121,6 +122,7 @@ class Desk:
         self._patch.setattr("socket.gethostname", lambda: "desk")
         self._patch.setattr(sandbox_settings, "SystemClock", lambda: self.clock)
         self._patch.setattr("tempfile.tempdir", str(self.home.parent))
+        without_syncs(self._patch)
         (self.home / ".ssh").mkdir(exist_ok=True)
         (self.home / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY)
 
@@ -365,6 +367,7 @@ def normal(desk: Desk) -> Callable[[str], str]:
         (rf"(?<=kubisnap ){re.escape(__version__)}", "VERSION"),
         (rf"{re.escape(__version__)} on Python {re.escape(python)}", "VERSION on Python VERSION"),
         (r'(?<="pid": )\d+', "PID"),
+        (r'(?<="scope": ")[^"]+', "SCOPE"),
         (r'(?<="size": )\d{4}', "SIZE"),
         (r"\bage1[0-9a-z]{58}\b", "age1PUBLIC"),
         (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}", "+ID+PUBLIC"),

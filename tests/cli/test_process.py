@@ -275,6 +275,7 @@ def test_a_store_that_cannot_be_read_completes_nothing(desk: "Desk") -> None:
 # ── the demo ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.long
 def test_the_demo_shows_the_main_job(desk: "Desk") -> None:
     status, out, err = run(desk, *KUBISNAP, "demo")
     assert (status, err) == (0, "")

@@ -42,6 +42,14 @@ SUCCESSES = (
     ("Cluster", "get web"),
     ("Resources", "get web/firewall"),
     ("Resources", "get web/server/workers-3"),
+    ("Clusters", "get --as-of now"),
+    ("Cluster", "get web --as-of '#1'"),
+    ("Cluster", "get web --as-of e20"),
+    ("Resources", "get web/server --as-of @-"),
+    ("Export", "export web --as-of e9 --out then.jsonl"),
+    ("Diff", "diff web"),
+    ("Diff", "diff web '#1' live"),
+    ("Diff", "diff web@- web"),
     ("Log", "log"),
     ("Events", "log web --events -n 1000"),
     ("Operation", "show web#1"),
@@ -53,12 +61,18 @@ SUCCESSES = (
     ("Events", "cat web.ksnap 1..3"),
     ("Blobs", "cat web.ksnap --list"),
     ("Diff", "diff web.ksnap web.ksnap"),
+    ("Diff", "diff web.ksnap web"),
+    ("Diff", "diff web.ksnap live"),
     ("Export", "export web.ksnap --out web.jsonl"),
     ("Import", "import web.jsonl --store sqlite:///new.sqlite"),
     ("Import", "import web.ksnap --store sqlite:///new.sqlite"),
     ("Plan", "restore web.ksnap --as copy --on sandbox:sim-eu-west --dry-run"),
     ("Change", "restore web.ksnap --as copy --on sandbox:sim-eu-west --yes"),
     ("Cluster", "get copy"),
+    ("Plan", "restore web.ksnap --at '#1' --as third --dry-run"),
+    ("Plan", "fork web --at @- --as third --dry-run"),
+    ("Change", "fork web --at '#1' --as third --yes"),
+    ("Cluster", "get third"),
     ("Operation", "show copy#1"),
     ("Snapshots", "snapshots --all"),
     ("Forget", "forget --keep-last 1 --yes"),
@@ -111,8 +125,11 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
             assert re.fullmatch(r"(#\d+ .* · .*|web: nothing to do, what is declared is there\.)\n", done.out)
             assert "to add" in done.err or "nothing to do" in done.out
         else:
-            # positions depend on how often the lease was renewed
-            assert set(re.sub(r"(position|at) \d+", r"\1 N", done.err).splitlines()) <= {
+            # what a reference came to is told; positions depend on how often the lease was renewed
+            told = re.sub(
+                r"^(?:web\S*: )?as of \d.*Z(?:, operation #\d)?\n", "", done.err, flags=re.MULTILINE
+            )
+            assert set(re.sub(r"(position|at) \d+", r"\1 N", told).splitlines()) <= {
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
                 "next: kubisnap apply web.plan",

@@ -12,6 +12,7 @@ What ``refusals/`` holds is also run with ``-o json``, and must leave everything
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -132,6 +133,14 @@ def _aged(desk: "Desk", days: str, *, body: list[str]) -> None:
         os.utime(path, (then, then))
 
 
+def _tamper(desk: "Desk", *, body: list[str]) -> None:
+    """Change the store as no version of kubisnap would: by SQL."""
+    with closing(sqlite3.connect(desk.home / "store.sqlite")) as connection:
+        for trigger in ("changed", "deleted"):
+            connection.execute(f"DROP TRIGGER IF EXISTS events_are_never_{trigger}")
+        connection.executescript("\n".join(line.removeprefix("| ") for line in body))
+
+
 def _remove(desk: "Desk", name: str, *, body: list[str]) -> None:
     (desk.home / name).unlink()
 
@@ -152,6 +161,7 @@ DIRECTIVES: dict[str, Callable[..., None]] = {
     "env": _env,
     "later": _later,
     "remove": _remove,
+    "tamper": _tamper,
     "stored": _stored,
     "aged": _aged,
     "chmod": _chmod,

@@ -150,12 +150,25 @@ def _made(workers: int = 1) -> Act:
     return lambda world: world.create(spec(workers=workers))
 
 
+def _changed(world: World) -> None:
+    """A cluster of which every kind of resource was changed."""
+    world.create()
+    world.apply(changed(spec()))
+
+
+def _undone(world: World) -> None:
+    _changed(world)
+    world.undo()
+
+
 _ALL = (
     Operation("create", _nothing, lambda world: world.create()),
     Operation("apply", _made(), lambda world: world.apply(changed(spec()))),
     Operation("grow", _made(), lambda world: world.apply(bigger(spec()))),
     Operation("scale-up", _made(), lambda world: world.scale(3)),
     Operation("scale-down", _made(3), lambda world: world.scale(1)),
+    Operation("undo", _changed, lambda world: world.undo()),
+    Operation("redo", _undone, lambda world: world.redo()),
     Operation("restore", _made(), _restore, cluster="web-eu"),
     Operation("delete", _made(), lambda world: world.delete(), deletes=True),
     Operation("create-failing", _nothing, lambda world: world.create(), spoil=_spoil),
@@ -278,8 +291,9 @@ def _kinds(world: World, name: str) -> list[ev.OperationKind]:
 
 
 def _apply(world: World, name: str) -> None:
-    if not world.state(name).gone and not world.prepare_apply(name=name).empty:
-        world.apply(name=name)
+    state = world.state(name)
+    if not state.gone and not (prepared := world.prepare_apply(name=name, state=state)).empty:
+        world.carry_out(prepared, ev.OperationKind.APPLY)
 
 
 # ── what must be so ──────────────────────────────────────────────────────────────────────────────
@@ -318,12 +332,11 @@ def assert_all_is_well(world: World, stage: Scene, wanted: Inventory) -> None:
     assert strangers(world) == stage.strangers
     for claim in world.journal.claims():
         name = claim.name
-        world.assert_sound(name)
-        state = world.state(name)
+        state, log = world.assert_sound(name)
         assert state.open is None
         assert state.pending() is None
-        ran = [item for item in world.log(name) if isinstance(item.event, ev.OperationStarted)]
-        ended = [item for item in world.log(name) if isinstance(item.event, ev.OperationFinished)]
+        ran = [item for item in log if isinstance(item.event, ev.OperationStarted)]
+        ended = [item for item in log if isinstance(item.event, ev.OperationFinished)]
         numbers = list(range(1, state.operations + 1))
         assert [item.operation for item in ran] == [item.operation for item in ended] == numbers
         assert state.gone == claim.released

@@ -118,13 +118,22 @@ def test_the_journey_through_time_works_as_typed(tmp_path: Path) -> None:
 
 def test_every_way_to_name_a_moment_that_the_documents_list_is_one() -> None:
     text = (ROOT / "docs/time-travel.md").read_text(encoding="utf-8")
-    table = text.partition("| written | is |")[2].partition("\n\n")[0]
-    written = [word.strip("'") for line in table.splitlines() for word in re.findall(r"`([^`]+)`", line[:75])]
-    words = [word.replace("...", "2026-08-01") for word in written if " m h d " not in word]
+    table = text.partition("| written | is |\n|---|---|\n")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()]
+    words = [word.strip("'") for cell in cells for word in re.findall(r"`([^`]+)`", cell)]
 
     assert len(words) >= 20
     for word in words:
-        parse_ref(word, now=1_793_611_800_000_000, zone=UTC)
+        parse_ref(word.replace("...", "2026-08-01"), now=1_793_611_800_000_000, zone=UTC)
+
+
+def test_undo_works_as_typed_and_says_what_the_page_shows(tmp_path: Path) -> None:
+    [block] = blocks("docs/undo.md", "console", "try: undo")
+
+    printed = type_in(commands_in(block), tmp_path, scratch_environment(tmp_path))
+
+    told = [line for line in block.splitlines() if line.startswith("#")]
+    assert [line.partition(" · ")[0] for line in printed.splitlines()[: len(told)]] == told
 
 
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:

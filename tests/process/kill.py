@@ -2,7 +2,7 @@
 
 A case is its seed: which operation, how often it is killed and how far along. The moment is a share of
 the operation's normal time, which is measured first: a replay comes close, the machine decides the rest.
-Where `apply --abandon` exists, half of the cases go back with it instead of going on.
+Of those that can be abandoned, half go back with `apply --abandon` instead of going on.
 
     python -m tests.process.kill --seed N             one case again, with everything that was run
     python -m tests.process.kill --runs 200 --jobs 4  many, and what they came to
@@ -39,8 +39,10 @@ from tests.process.cases import (
     Operation,
     Phase,
 )
+from tests.process.forks import Forks, forks
 from tests.process.proxy import Proxy, Weather
 from tests.process.stage import (
+    LONGEST,
     TOKENS,
     Desk,
     Done,
@@ -109,7 +111,7 @@ class Scene:
 
 
 @contextmanager
-def scene(folder: Path, seed: int, conditions: Conditions) -> Iterator[Scene]:
+def scene(folder: Path, seed: int, conditions: Conditions, helper: Forks) -> Iterator[Scene]:
     """Set the stage in a folder."""
     with DigitalOceanSimulator(
         accounts=TOKENS,
@@ -122,7 +124,7 @@ def scene(folder: Path, seed: int, conditions: Conditions) -> Iterator[Scene]:
             settle_strangers(simulator, account, region)
         found = {account: strangers(simulator, account) for account in _REGIONS}
         with Proxy(simulator.port, Weather(round_trip=conditions.round_trip), seed=seed) as proxy:
-            desk = Desk(folder / "home", proxy.url)
+            desk = Desk(folder / "home", proxy.url, forks=helper)
             (desk.home / "before.yaml").write_text(BEFORE, encoding="utf-8")
             (desk.home / "after.yaml").write_text(AFTER, encoding="utf-8")
             (desk.home / "reversible.yaml").write_text(REVERSIBLE, encoding="utf-8")
@@ -132,22 +134,23 @@ def scene(folder: Path, seed: int, conditions: Conditions) -> Iterator[Scene]:
 _measuring: Mapping[str, threading.Lock] = {operation.name: threading.Lock() for operation in OPERATIONS}
 
 
-def reference(operation: Operation, conditions: Conditions) -> Reference:
+def reference(operation: Operation, conditions: Conditions, helper: Forks) -> Reference:
     """Return the operation's reference under these conditions, measured once in this process."""
     with _measuring[operation.name]:  # others may be measured meanwhile: the cases are as busy
-        return _measured(operation, conditions)
+        return _measured(operation, conditions, helper)
 
 
 @cache
-def _measured(operation: Operation, conditions: Conditions) -> Reference:
+def _measured(operation: Operation, conditions: Conditions, helper: Forks) -> Reference:
     with (
         tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder,
-        scene(Path(folder), 0, conditions) as stage,
+        scene(Path(folder), 0, conditions, helper) as stage,
     ):
         stage.prepare(operation)
         before = stage.inventory(operation)
         called = datetime.now(UTC)
-        done = stage.desk.run(*operation.words, account=operation.account)
+        # as long as those that are killed: started, not forked
+        done = stage.desk.run(*operation.words, account=operation.account, kill_after=LONGEST)
         if done.status != 0:
             raise RuntimeError(f"it fails with nobody killing it:\n{done.told()}")
         listed = json.loads(stage.desk.run("log", "-o", "json").out)["operations"]
@@ -158,12 +161,15 @@ def _measured(operation: Operation, conditions: Conditions) -> Reference:
 # ── a case ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def play(case: Case, *, keep: bool = False) -> Verdict:
-    """Play a case and judge it; what is left on disk is kept when it went wrong, or with `keep`."""
-    normal = reference(case.operation, case.conditions)
+def play(case: Case, helper: Forks, *, keep: bool = False) -> Verdict:
+    """Play a case and judge it; what is left on disk is kept when it went wrong, or with `keep`.
+
+    What is killed is the command as anybody starts it; what is typed before and after is the helper's.
+    """
+    normal = reference(case.operation, case.conditions, helper)
     verdict = Verdict(case)
     folder = Path(tempfile.mkdtemp(prefix=f"kubisnap-kill-{case.seed}-"))
-    with scene(folder, case.seed, case.conditions) as stage:
+    with scene(folder, case.seed, case.conditions, helper) as stage:
         stage.prepare(case.operation)
         _kill(case, stage, normal, verdict)
         if not verdict.problems:
@@ -209,7 +215,7 @@ def _next(case: Case, desk: Desk) -> Sequence[str]:
     unfinished = json.loads(found.out)["unfinished"] is not None
     if not unfinished and not _was_begun(desk, operation):
         return operation.words
-    if unfinished and case.abandons and can_abandon():
+    if unfinished and case.abandons:
         return operation.abandon
     return operation.go_on
 
@@ -220,13 +226,6 @@ def _was_begun(desk: Desk, operation: Operation) -> bool:
     kind = operation.name.split()[0]
     own = [item for item in listed if item["cluster"] == operation.cluster and item["operation_kind"] == kind]
     return len(own) > sum(words[0] == kind and words[1] != operation.cluster for words in operation.before)
-
-
-@cache
-def can_abandon() -> bool:
-    """Whether ``apply --abandon`` exists."""
-    with tempfile.TemporaryDirectory(prefix="kubisnap-kill-") as folder:
-        return "--abandon" in Desk(Path(folder) / "home", "http://127.0.0.1:9/v2/").run("apply", "--help").out
 
 
 def events(store: Path) -> list[str]:
@@ -284,9 +283,9 @@ def _expect(verdict: Verdict, done: Done) -> Done:
 
 def play_all(seeds: Sequence[int], jobs: int, told: Callable[[Verdict], None]) -> list[Verdict]:
     """Play many cases side by side; `told` hears of each as it ends."""
-    with ThreadPoolExecutor(jobs) as pool:
+    with forks() as helper, ThreadPoolExecutor(jobs) as pool:
         verdicts = []
-        for verdict in pool.map(lambda seed: play(Case.drawn(seed)), seeds):
+        for verdict in pool.map(lambda seed: play(Case.drawn(seed), helper), seeds):
             told(verdict)
             verdicts.append(verdict)
     return verdicts
@@ -333,7 +332,8 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=None, help="the first seed; a random one is printed")
     given = parser.parse_args()
     if given.seed is not None:
-        verdict = play(Case.drawn(given.seed), keep=True)
+        with forks() as helper:
+            verdict = play(Case.drawn(given.seed), helper, keep=True)
         _say(verdict.told)
         _say(complaint(verdict))
         return 1 if verdict.problems else 0

@@ -19,6 +19,7 @@ from threading import Event
 from typing import Any, TypeAlias
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+from tests.process.forks import Forks
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENS: Mapping[str, str] = {"first": "token-of-the-first-account", "second": "token-of-the-second-account"}
@@ -65,6 +66,8 @@ class Desk:
     end_point: str
     done: list[Done] = field(default_factory=list)
     program: Sequence[str] = ("-m", "kubisnap")
+    forks: Forks | None = None
+    """With it, what is not to be killed is a fork; see there."""
 
     def __post_init__(self) -> None:
         (self.home / ".ssh").mkdir(parents=True)
@@ -75,11 +78,12 @@ class Desk:
         """The event store's file."""
         return self.home / "store.sqlite"
 
-    def start(self, words: Sequence[str], account: str) -> "subprocess.Popen[str]":
-        """Start the command; its output goes to files, so that nobody has to read along."""
+    def environment(self, account: str) -> dict[str, str]:
+        """Return what a command finds set."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment = {
+        return {
             **kept,
+            "PYTHONPATH": kept.get("PYTHONPATH", str(ROOT)),
             "HOME": str(self.home),
             "XDG_DATA_HOME": str(self.home / "data"),
             "KUBISNAP_STORE": f"sqlite:///{self.store}",
@@ -92,11 +96,14 @@ class Desk:
             "TMPDIR": str(self.home),
             "PYTHONIOENCODING": "utf-8",
         }
+
+    def start(self, words: Sequence[str], account: str) -> "subprocess.Popen[str]":
+        """Start the command; its output goes to files, so that nobody has to read along."""
         with (self.home / "out").open("w") as out, (self.home / "err").open("w") as err:
             return subprocess.Popen(
                 [sys.executable, *self.program, *words],
                 cwd=self.home,
-                env={**environment, "PYTHONPATH": kept.get("PYTHONPATH", str(ROOT))},
+                env=self.environment(account),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -106,18 +113,27 @@ class Desk:
     def run(self, *words: str, account: str = "first", kill_after: float | None = None) -> Done:
         """Run the command to its end, or kill it after so many seconds."""
         started = time.monotonic()
+        if self.forks is not None and kill_after is None:
+            status = self.forks.run(
+                words, folder=self.home, environment=self.environment(account), seconds=LONGEST
+            )
+        else:
+            status = self._run(words, account, kill_after)
+        seconds = time.monotonic() - started
+        out, err = (
+            (self.home / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err")
+        )
+        self.done.append(Done(words, status, out, err, seconds))
+        return self.done[-1]
+
+    def _run(self, words: Sequence[str], account: str, kill_after: float | None) -> int:
         with self.start(words, account) as process:
             try:
                 process.wait(LONGEST if kill_after is None else kill_after)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        seconds = time.monotonic() - started
-        out, err = (
-            (self.home / name).read_text(encoding="utf-8", errors="replace") for name in ("out", "err")
-        )
-        self.done.append(Done(words, process.returncode, out, err, seconds))
-        return self.done[-1]
+        return process.returncode
 
     def told(self) -> str:
         """Everything that was run here."""

@@ -5,6 +5,8 @@ import sys
 from itertools import count
 from random import SystemRandom
 
+import pytest
+
 from tests.process.cases import NEAR, OPERATIONS, Case
 from tests.process.kill import complaint, play_all
 
@@ -23,6 +25,7 @@ def quick(first: int) -> list[int]:
     return list(seeds.values())
 
 
+@pytest.mark.long
 def test_after_a_kill_at_any_moment_the_next_command_ends_where_it_was_meant_to() -> None:
     """One case of each operation. Other seeds each time: every run of the suite adds to the proof."""
     first = int(os.environ.get(_SEED) or SystemRandom().randrange(1_000_000))

@@ -18,6 +18,7 @@ from threading import Event
 import pytest
 
 from kubisnap.adapters.digitalocean.simulator import DigitalOceanSimulator
+from tests.process.forks import Forks, forks
 from tests.process.kill import events
 from tests.process.stage import LONGEST, TOKENS, Desk, settle_strangers, strangers, touched
 
@@ -66,10 +67,13 @@ class Office:
 
     folder: Path
     simulator: DigitalOceanSimulator
+    helper: Forks
 
     def seat(self, name: str, *, program: str = "") -> Seat:
-        words = ("-c", program) if program else ("-m", "kubisnap")
-        return Seat(self.folder / name, self.simulator.url, shared=self.store, program=words)
+        folder, url = self.folder / name, self.simulator.url
+        if program:
+            return Seat(folder, url, shared=self.store, program=("-c", program))
+        return Seat(folder, url, shared=self.store, forks=self.helper)
 
     @property
     def store(self) -> Path:
@@ -87,13 +91,19 @@ class Office:
         )
 
 
+@pytest.fixture(scope="module")
+def helper() -> Iterator[Forks]:
+    with forks() as found:
+        yield found
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def office(tmp_path: Path, helper: Forks) -> Iterator[Office]:
     with DigitalOceanSimulator(
         accounts=TOKENS, boot_seconds=0.5, action_seconds=0.2, burst_limit=None
     ) as simulator:
         settle_strangers(simulator, "first", "nyc3")
-        yield Office(tmp_path, simulator)
+        yield Office(tmp_path, simulator, helper)
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -26,7 +26,12 @@ from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain.events import Outcome
 from kubisnap.engine.domain.model import ClusterSpec, Protocol, Rule
 from kubisnap.engine.domain.resources import Firewall, Key, Kind, Request, Resource, provider_name
-from kubisnap.engine.errors import CloudError, Denied, OperationFailed
+from kubisnap.engine.domain.state import ClusterState
+from kubisnap.engine.domain.undoing import Undoing
+from kubisnap.engine.errors import CloudError, Denied, Irreversible, NothingToUndo, OperationFailed
+from kubisnap.engine.journal.log import Journal
+from kubisnap.engine.operations.context import Context
+from kubisnap.engine.operations.undoing import choose_redo, choose_undo, prepare_undoing
 from tests.unit.engine.operations.test_crashes import Death
 from tests.unit.engine.world import ProcessDied, World, spec, unsynced, with_count
 
@@ -124,6 +129,23 @@ class Operations(RuleBasedStateMachine):
         wanted = with_count(wanted, workers)
         if not self.planned_nothing(wanted):
             self.attempt(lambda: self.world.apply(wanted), seed, refused)
+
+    @precondition(lambda self: self.usable and self.world.state().pending() is None)
+    @rule(seed=_SEEDS, refused=_REFUSED, choose=st.sampled_from([choose_undo, choose_redo]))
+    def go_back_or_forward(
+        self,
+        seed: int,
+        refused: tuple[str, int] | None,
+        choose: Callable[[Journal, ClusterState, Context], Undoing],
+    ) -> None:
+        world, state, context = self.world, self.world.state(), self.world.context()
+        try:
+            undoing = choose(world.journal, state, context)
+            prepared = prepare_undoing(world.cloud, state, context, undoing)
+        except (NothingToUndo, Irreversible):
+            return
+        self.attempt(lambda: world.carry_out_undoing(prepared, context), seed, refused)
+        assert world.state().spec() == undoing.spec
 
     @precondition(lambda self: self.there)
     @rule(seed=_SEEDS, refused=_REFUSED)

@@ -111,9 +111,11 @@ def test_a_store_whose_transactions_are_not_whole_is_found(
 ) -> None:
     whole = Recorder.insert_rows
 
-    def one_by_one(self: Recorder, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
-        for row in rows:
-            whole(self, [row])
+    def one_by_one(
+        self: Recorder, rows: Sequence[tuple[str, int, str, bytes]], recorded: Sequence[ev.Recorded]
+    ) -> None:
+        for row, item in zip(rows, recorded, strict=True):
+            whole(self, [row], [item])
 
     monkeypatch.setattr(Recorder, "insert_rows", one_by_one)
     damaged = 0

@@ -48,7 +48,9 @@ def test_a_link_is_relative_so_that_a_checkout_may_be_anywhere(name: str) -> Non
     assert (ROOT / "kubisnap" / name).readlink() == Path("..") / name
 
 
-def build_wheel(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT,
@@ -57,15 +59,14 @@ def build_wheel(folder: Path) -> Path:
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    [wheel] = folder.glob("*.whl")
-    return wheel
+    [found] = folder.glob("*.whl")
+    return found
 
 
-def test_the_wheel_holds_what_git_tracks_and_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_holds_what_git_tracks_and_nothing_else(wheel: Path) -> None:
     expected = {f"kubisnap/{path}" for path in tracked(*FOLDERS)}
     expected |= {"kubisnap/__init__.py", "kubisnap/__main__.py", "kubisnap/py.typed"}
 
-    wheel = build_wheel(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
 
@@ -73,10 +74,11 @@ def test_the_wheel_holds_what_git_tracks_and_nothing_else(tmp_path: Path) -> Non
     assert {name for name in names if "__pycache__" not in name} == expected
 
 
-def test_the_demo_runs_from_the_wheel_alone(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_the_demo_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     """The simulator ships with the package: everything comes from the wheel, nothing from the checkout."""
     place = tmp_path / "installed"
-    with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
+    with zipfile.ZipFile(wheel) as archive:
         archive.extractall(place)
     script = (
         "import sys; import kubisnap; from kubisnap.cli.app import run; "

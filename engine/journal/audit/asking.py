@@ -13,10 +13,14 @@ from ..codec import Codec
 from .entries import unpacked
 from .queries import Cursor, Found, Page, Query
 from .sql import Dialect, Marks, Part, Run, Source, Spans, among, arguments, times, where
+from .terms import INTENT
 
 FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
+_TURNS: Final = ("OperationStarted", "OperationFinished", "RollbackStarted", "SnapshotCaptured")
+_BACK: Final = 100
+"""Events that are looked at together, back from where a time must be."""
 
 
 class _Operation(NamedTuple):
@@ -221,7 +225,15 @@ class Audit:
 
     def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
-        return self._of_cluster(cluster, self._marks.one_of("f", ["intent"]), upto)
+        return self._of_cluster(cluster, self._marks.term(INTENT), upto)
+
+    def turns(self, cluster: str, *, upto: int | None = None) -> list[Found]:
+        """Return the events at which a cluster's course turns, oldest first, up to a position in its log.
+
+        What is wanted, and where operations begin and end: all that undo goes by.
+        """
+        kinds = self._marks.one_of("k", _TURNS)
+        return self._of_cluster(cluster, self._marks.either(self._marks.term(INTENT), kinds), upto)
 
     def declared_name(self, cluster: str) -> str:
         """Return the name that a cluster was declared with; empty: it was not."""
@@ -240,6 +252,10 @@ class Audit:
         return self._found(source, limit, f"ORDER BY {source.at}")
 
     # ── positions ────────────────────────────────────────────────────────────────────────────
+
+    def clusters(self) -> int:
+        """Return how many clusters have a log here."""
+        return int(self._run("SELECT count(*) FROM audit_streams", ())[0][0])
 
     def newest(self) -> int:
         """Return the store's last position; 0: it is empty."""
@@ -295,7 +311,7 @@ class Audit:
                 "SELECT e.originator_version, a.time FROM stored_events e "  # noqa: S608
                 f"JOIN audit_entries a ON a.position = {self._event} "
                 "WHERE e.originator_id = ? AND e.originator_version <= ? "
-                "ORDER BY e.originator_version DESC LIMIT 100",
+                f"ORDER BY e.originator_version DESC LIMIT {_BACK:d}",
                 (cluster, last),
             )
             found = next((version for version, when in rows if when <= time), None)

@@ -9,6 +9,7 @@ import msgspec
 from ...domain import events as ev
 from ...domain.history import OperationView, begun, tell
 from ...domain.subjects import subject
+from ...errors import DamagedIndex
 from ..codec import StoredRow
 from . import chain
 from .terms import line
@@ -38,6 +39,10 @@ class IndexBehind(Exception):
     """An event is to be indexed, and the one before it is not: an old version wrote meanwhile, say."""
 
 
+class BeyondTheEnd(Exception):
+    """An event is to be indexed, and the one before it is not in the log."""
+
+
 @dataclass
 class Written:
     """An operation in the index: `id` is the position of its first event. `new`: it was not there."""
@@ -62,7 +67,10 @@ class Known(Protocol):
     """What is in the store already, in the transaction that adds to it."""
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
+        """Return the hash of a stream's event.
+
+        Raises `IndexBehind` where the event has none, `BeyondTheEnd` where there is no such event.
+        """
         ...
 
     def number(self, stream: str) -> int:
@@ -87,13 +95,14 @@ class Indexer:
         self._numbers: dict[str, int] = {}
         self._starts: dict[tuple[str, int], ev.Recorded] = {}
 
-    def index(self, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]) -> Batch:
-        """Return what is to be written for events at the positions from `first` on.
+    def index(self, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> Batch:
+        """Return what is to be written for events, each given with its position in the store.
 
-        Raises `IndexBehind` where an event does not follow the one before it.
+        Raises `BeyondTheEnd` where an event does not follow one of the log, `IndexBehind` where that
+        one is not in the index.
         """
         batch = Batch()
-        for position, (recorded, row) in enumerate(items, first):
+        for position, recorded, row in items:
             hashed = self._link(recorded.stream, row)
             self._note_time(batch, position, recorded.time)
             if recorded.stream.startswith(NAMES):
@@ -109,7 +118,7 @@ class Indexer:
     def _link(self, stream: str, row: StoredRow) -> bytes:
         version, before = self._heads.get(stream) or self._head(stream, row.version - 1)
         if version != row.version - 1:
-            raise IndexBehind(f"event {row.version - 1} of {stream}")
+            raise BeyondTheEnd(f"event {row.version - 1} of {stream}")
         hashed = chain.link(before, row.version, row.tag, row.state)
         self._heads[stream] = row.version, hashed
         return hashed
@@ -136,7 +145,7 @@ class Indexer:
             return found
         at = recorded.stream, recorded.cause
         start = self._starts.get(at)
-        if start is None and recorded.cause:
+        if start is None and 0 < recorded.cause < recorded.version:  # what comes later is not known yet
             start = self._known.event(*at)
         if start is None or start.operation != recorded.operation:
             return ""
@@ -169,7 +178,13 @@ def packed(view: OperationView) -> bytes:
 
 
 def unpacked(data: bytes, names: Mapping[str, str], stream: str) -> OperationView:
-    """Return an operation from the index, its cluster by the name that `names` has for it."""
-    view = _VIEWS.decode(data)
+    """Return an operation from the index, its cluster by the name that `names` has for it.
+
+    Raises `DamagedIndex`.
+    """
+    try:
+        view = _VIEWS.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DamagedIndex(f"an operation of {stream[:8]} cannot be read: {error}") from error
     view.cluster = names.get(stream, stream[:8])
     return view

@@ -15,6 +15,8 @@ OUTCOMES: Final = (*map(str, Outcome), "unfinished")
 _SHORTEST_BEGINNING: Final = 3
 _CURSOR: Final = re.compile(r"(\d{1,18})(?:\.(\d{1,18}))?", re.ASCII)
 
+_LATEST: Final = (1 << 63) - 1
+
 T = TypeVar("T")
 
 
@@ -46,6 +48,17 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.outcome and self.outcome not in OUTCOMES:
             raise InvalidInput("--outcome", f"{self.outcome!r} is no outcome", advice=", ".join(OUTCOMES))
+        for name, time in (("--since", self.since), ("--until", self.until)):
+            if time is not None and abs(time) > _LATEST:
+                raise InvalidInput(name, f"{time} microseconds are not a time")
+        for name, text in (
+            ("CLUSTER", "".join(self.clusters)),
+            ("--actor", self.actor),
+            ("--resource", self.resource),
+            ("--grep", self.text),
+        ):
+            if not _is_text(text):
+                raise InvalidInput(name, f"{text!r} is not text in UTF-8")
         self.words()
 
     @property
@@ -84,6 +97,15 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         if self.text and not found:
             raise InvalidInput("--grep", f"there is no word in {self.text!r}")
         return found
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written: what came from the command line as other bytes cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Found(NamedTuple):

@@ -77,6 +77,14 @@ class Marks:
         terms = [self._dialect.term(mark(letter, value), False) for value in values]
         return terms[0] if len(terms) == 1 else f"({self._dialect.either.join(terms)})"
 
+    def term(self, text: str) -> str:
+        """Return what fits one term."""
+        return self._dialect.term(text, False)
+
+    def either(self, *expressions: str) -> str:
+        """Return what fits one of the expressions."""
+        return f"({self._dialect.either.join(expressions)})"
+
     def asked(self, query: Query) -> list[str]:
         """Return what an event must have: kind, resource, words."""
         found = []

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ...domain import events as ev
+from ...errors import MalformedEvent, UnknownEvent
 from ..codec import Codec, StoredRow
-from .entries import Batch, IndexBehind, Indexer, Written, packed, unpacked
+from .entries import Batch, BeyondTheEnd, IndexBehind, Indexer, Written, packed, unpacked
 from .sql import Dialect, Run
 
 FORMAT: Final = 1
@@ -29,7 +30,7 @@ TABLES: Final = {
     "audit_times": "block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL",
     "audit_format": "version INTEGER PRIMARY KEY",
 }
-_INDEXED: Final = ("stream", "kind", "actor", "outcome")
+_INDEXED: Final = ("stream", "kind", "outcome")
 """Columns of operations that are looked for; each index ends in the row's id, which is its order."""
 
 DIALECT: Final = Dialect(
@@ -88,13 +89,15 @@ class SqliteKnown:
         self._codec = codec
 
     def head(self, stream: str, version: int) -> bytes:
-        """Return the hash of a stream's event. Raises `IndexBehind` where there is none."""
+        """Return the hash of a stream's event. Raises `IndexBehind`, `BeyondTheEnd`."""
         found = self._cursor.execute(
-            "SELECT a.hash FROM stored_events e JOIN audit_entries a ON a.position = e.rowid "
+            "SELECT a.hash FROM stored_events e LEFT JOIN audit_entries a ON a.position = e.rowid "
             "WHERE e.originator_id = ? AND e.originator_version = ?",
             (stream, version),
         ).fetchone()
         if found is None:
+            raise BeyondTheEnd(f"event {version} of {stream}")
+        if found[0] is None:
             raise IndexBehind(f"event {version} of {stream}")
         return bytes(found[0])
 
@@ -156,29 +159,72 @@ def _row(item: Written) -> tuple[int, str, int, str, str, str, int, bytes]:
     )
 
 
-def add(
-    cursor: sqlite3.Cursor, codec: Codec, first: int, items: Iterable[tuple[ev.Recorded, StoredRow]]
-) -> None:
-    """Index events that were inserted in this transaction, at the positions from `first` on."""
-    write(cursor, Indexer(SqliteKnown(cursor, codec)).index(first, items))
+def add(cursor: sqlite3.Cursor, codec: Codec, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> None:
+    """Index events that were inserted in this transaction, each given with its position."""
+    write(cursor, Indexer(SqliteKnown(cursor, codec)).index(items))
 
 
-def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000) -> int:
-    """Make the index from the events, in this transaction; return how many there are. None must be there."""
+class _Row(NamedTuple):
+    """An event as it is in the store: the last three are its `StoredRow`."""
+
+    position: int
+    stream: str
+    version: int
+    tag: str
+    state: bytes
+
+
+def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000, strict: bool = True) -> int:
+    """Make the index from the events, in this transaction; return how many are in it. None must be there.
+
+    Raises `MalformedEvent` or `UnknownEvent` for what cannot be read, `BeyondTheEnd` where one is missing.
+    Not `strict`: the rest of such a log is left out, and the other logs are indexed.
+    """
     for statement in create():
         cursor.execute(statement)
     indexer = Indexer(SqliteKnown(cursor, codec))
+    reader = _Reader(codec, strict=strict)
     count = 0
     for part in _parts(cursor, at_once):
-        items = ((codec.decode(row[1], row[2:]), StoredRow(*row[2:])) for row in part)
-        batch = indexer.index(part[0][0], items)
+        items = ((row.position, *item) for row in part if (item := reader.read(row)) is not None)
+        batch = indexer.index(items)
         write(cursor, batch)
-        count += len(part)
+        count += len(batch.entries)
     return count
 
 
-def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[tuple[int, str, int, str, bytes]]]:
-    last = 0
+class _Reader:
+    """Decodes events, and knows which logs cannot be read to their end."""
+
+    def __init__(self, codec: Codec, *, strict: bool) -> None:
+        self._codec = codec
+        self._strict = strict
+        self._last: dict[str, int] = {}
+        self._left: set[str] = set()
+
+    def read(self, row: _Row) -> tuple[ev.Recorded, StoredRow] | None:
+        """Return an event; None: it is behind something that cannot be read."""
+        if row.stream in self._left:
+            return None
+        try:
+            recorded = self._next(row)
+        except (MalformedEvent, UnknownEvent, BeyondTheEnd):
+            if self._strict:
+                raise
+            self._left.add(row.stream)
+            return None
+        return recorded, StoredRow(*row[2:])
+
+    def _next(self, row: _Row) -> ev.Recorded:
+        expected = self._last.get(row.stream, 0) + 1
+        if row.version != expected:
+            raise BeyondTheEnd(f"event {expected} of {row.stream}")
+        self._last[row.stream] = expected
+        return self._codec.decode(row.stream, row[2:])
+
+
+def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[_Row]]:
+    last = -(1 << 63)
     while True:
         part = cursor.execute(
             "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
@@ -187,7 +233,7 @@ def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[tuple[int, str, 
         ).fetchall()
         if not part:
             return
-        yield [tuple(row) for row in part]
+        yield [_Row(*row) for row in part]
         last = part[-1][0]
 
 

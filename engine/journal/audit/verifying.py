@@ -15,6 +15,7 @@ from .entries import unpacked
 from .sql import Run
 
 _AT_ONCE: Final = 2_000
+_LONGEST_TAG: Final = 1_000
 
 
 class Problem(StrEnum):
@@ -57,31 +58,71 @@ class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_chain(run: Run, event: str, stream: str) -> ChainReport:
-    """Verify one stream; `event` is the column of an event's position. One part is in memory at a time."""
-    findings: list[Finding] = []
-    expected, before, position, count = 1, chain.genesis(stream), 0, 0
-    link = chain.link
-    for at, version, tag, state, stored in _rows(run, event, stream):
-        count += 1
-        known = version == expected
-        if not known:
-            findings.append(Finding(problem=Problem.MISSING, first=expected, last=version - 1))
-        expected = version + 1
-        if at < position:
-            findings.append(Finding(problem=Problem.MISPLACED, first=version, last=version))
-        position = at
-        if stored is None:
-            findings.append(Finding(problem=Problem.UNCHAINED, first=version, last=version))
-            before = link(before, version, tag, state)
-            continue
-        # behind a gap nothing is known of what it follows: its own hash is taken for what it is
-        if known and link(before, version, tag, state) != stored:
-            findings.append(Finding(problem=Problem.CHANGED, first=version, last=version))
-        before = stored
+    """Verify one stream; `event` is the column of an event's position. One part is in memory at a time.
+
+    Raises ValueError for a row that cannot be one of an event: its position in the log is no number.
+    """
+    reading = _Reading(stream)
+    for row in _rows(run, event, stream):
+        reading.take(*row)
     told = _told(run, stream)
-    if told >= expected:
-        findings.append(Finding(problem=Problem.MISSING, first=expected, last=told))
-    return ChainReport(stream=stream, events=count, head=bytes(before), findings=tuple(_joined(findings)))
+    if told >= reading.expected:
+        reading.report(Problem.MISSING, reading.expected, told)
+    findings = tuple(_joined(reading.findings))
+    return ChainReport(stream=stream, events=reading.count, head=reading.heads[0], findings=findings)
+
+
+class _Reading:
+    """Follows a chain, event by event."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._position = 0
+        self.expected = 1
+        self.count = 0
+        self.heads: tuple[bytes, ...] = (chain.genesis(stream),)
+        """What the next event may follow: two hashes, where one event's own is not the one stored."""
+        self.findings: list[Finding] = []
+
+    def report(self, problem: Problem, first: int, last: int) -> None:
+        """Note what is wrong."""
+        self.findings.append(Finding(problem=problem, first=first, last=last))
+
+    def take(self, at: int, version: Any, tag: Any, state: Any, stored: Any) -> None:
+        """Look at the next event, by its position in the log."""
+        if not isinstance(version, int):
+            raise ValueError(f"event {version!r} of {self._stream} has no position")  # noqa: TRY004 - data
+        self.count += 1
+        if version < 1:
+            self.report(Problem.UNCHAINED if stored is None else Problem.MISPLACED, version, version)
+            return
+        known = version == self.expected
+        if not known:
+            self.report(Problem.MISSING, self.expected, version - 1)
+        self.expected = version + 1
+        if at < self._position:
+            self.report(Problem.MISPLACED, version, version)
+        self._position = at
+        self._follow(version, tag, state, stored, known=known)
+
+    def _follow(self, version: int, tag: Any, state: Any, stored: Any, *, known: bool) -> None:
+        made = [*self._made(version, tag, state)]
+        chained = isinstance(stored, bytes)
+        if stored is None:
+            self.report(Problem.UNCHAINED, version, version)
+            self.heads = (*made,) or self.heads
+        elif not made or not chained or (known and stored not in made):
+            # either the event was changed or its hash: what comes next tells, by which of them it follows
+            self.report(Problem.CHANGED, version, version)
+            self.heads = (*[stored][:chained], *made[:1]) or self.heads
+        else:  # behind a gap nothing is known of what it follows: its own hash is taken for what it is
+            self.heads = (stored,)
+
+    def _made(self, version: int, tag: Any, state: Any) -> Iterator[bytes]:
+        """Yield what the hash can be; nothing for what no event is stored as."""
+        if isinstance(tag, str) and isinstance(state, bytes) and len(tag) <= _LONGEST_TAG:
+            for before in self.heads:
+                yield chain.link(before, version, tag, state)
 
 
 def _rows(run: Run, event: str, stream: str) -> Iterator[tuple[Any, ...]]:

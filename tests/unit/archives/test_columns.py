@@ -75,6 +75,15 @@ def test_events_of_older_schemas_are_brought_up_as_the_codec_does(schemas: tuple
     assert [item.schema for item in found] == [3] * len(schemas) + [1]
 
 
+def test_an_older_event_that_cannot_be_brought_up_is_refused_where_it_stands() -> None:
+    wrong = row(101, "Grown", schema=2, data=encode({"width": 1}))
+    rows = [*(grown(n, 1 + n % 3) for n in range(1, 101)), wrong, grown(102, 3)]
+    found = block_of(rows).events(GROWING, CLUSTER)
+    assert [next(found) for _ in range(100)] == [GROWING.decode(CLUSTER, item) for item in rows[:100]]
+    with pytest.raises(MalformedEvent):
+        next(found)
+
+
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
@@ -264,6 +273,36 @@ def test_tables_in_another_order_or_with_more_or_less_than_is_used_are_refused(n
     )
     for number in (2, 255) if column == "kinds" else (2, -1, 2**62):
         refused(forged(log(5), lambda found: found[column].__setitem__(1, number)), "not in the order")  # noqa: B023
+
+
+@pytest.mark.parametrize("people", [1, 2, 127, 128, 129, 255, 256, 257, 300])
+def test_a_table_is_used_in_its_order_however_long_it_is(people: int) -> None:
+    rows = [row(n, actor=f"{n % people}", cause=n - 1) for n in range(1, 2 * people + 1)]
+    assert block_of(rows).rows() == rows
+    for change in (
+        lambda found: found["who"].__setitem__(0, people - 1 or -1),
+        lambda found: found["who"].__setitem__(-1, people),
+        lambda found: found["who"].__setitem__(-1, -1),
+        lambda found: found["actors"].append("unused"),
+        lambda found: found["who"].__setitem__(slice(None), [0] * len(rows)) or found["actors"].append("0"),
+    ):
+        refused(forged(rows, change), "not in the order")
+
+
+@pytest.mark.parametrize("name", ["times", "who", "operations", "causes", "why"])
+def test_a_column_of_small_numbers_in_a_longer_form_is_refused(name: str) -> None:
+    def longer(found: dict[str, Any]) -> None:
+        found[name] = msgspec.Raw(b"\xdc\x00\x05" + bytes(5))
+
+    def wider(found: dict[str, Any]) -> None:
+        found[name] = msgspec.Raw(encode(found[name][:-1]).replace(b"\x94", b"\x95", 1) + b"\xcc\x00")
+
+    def one_that_is_no_number(found: dict[str, Any]) -> None:
+        found[name] = msgspec.Raw(encode(found[name][:-1]).replace(b"\x94", b"\x95", 1) + b"\xc0")
+
+    for change in (longer, wider):
+        refused(forged(log(5), change), "not in its one encoding")
+    refused(forged(log(5), one_that_is_no_number), "not what format")
 
 
 def test_a_table_with_the_same_entry_twice_is_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kubisnap.archives import Access, Blob, open_reader, reader, write_snapshot, writer
 from kubisnap.archives.format import END_MAGIC
-from kubisnap.archives.hands import Hand
+from kubisnap.archives.hands import SMALL, Hand
 from tests.unit.archives.making import ALONE, header_of, made, row_of
 
 PATIENCE = 60
@@ -67,14 +67,29 @@ def test_jobs_are_done_beside_the_caller() -> None:
     assert taken == [1, 2]
 
 
+def test_a_small_job_is_done_on_the_spot_unless_others_wait() -> None:
+    taken: list[int] = []
+    gate = threading.Event()
+    with Hand[int]() as hand:
+        hand.do(partial(given, 1), taken.append, size=SMALL - 1)
+        assert taken == [1]
+        assert no_hand_is_left()
+        hand.do(partial(given, 2, gate), taken.append, size=SMALL)
+        hand.do(partial(given, 3), taken.append, size=1)
+        assert taken == [1]
+        gate.set()
+    assert taken == [1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [1, SMALL])
 @pytest.mark.parametrize("bad", range(6))
-def test_an_error_of_a_job_arrives_in_its_place(bad: int) -> None:
+def test_an_error_of_a_job_arrives_in_its_place(bad: int, size: int) -> None:
     taken: list[int] = []
 
     def work() -> None:
         with Hand[int]() as hand:
             for number in range(6):
-                hand.do(broken if number == bad else partial(given, number), taken.append)
+                hand.do(broken if number == bad else partial(given, number), taken.append, size=size)
 
     with pytest.raises(Broken):
         work()
@@ -148,8 +163,8 @@ def test_an_error_while_compressing_arrives_at_the_writer(name: str, monkeypatch
 def test_archives_are_the_same_however_fast_the_hand_is(monkeypatch: pytest.MonkeyPatch) -> None:
     do = Hand.do
 
-    def at_once(hand: Hand[Any], job: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        do(hand, job, then)
+    def at_once(hand: Hand[Any], job: Callable[[], Any], then: Callable[[Any], None], *, size: int) -> None:
+        do(hand, job, then, size=size)
         hand.finish()
 
     beside = made(LARGE, blobs=PACKS)

@@ -336,8 +336,11 @@ class World:
             self.journal, self.cloud, spec() if cluster is None else cluster, self.context()
         )
 
-    def prepare_apply(self, cluster: ClusterSpec | None = None, name: str = "web") -> Prepared:
-        return prepare_change(self.cloud, self.state(name), self.context(), spec=cluster)
+    def prepare_apply(
+        self, cluster: ClusterSpec | None = None, name: str = "web", state: ClusterState | None = None
+    ) -> Prepared:
+        state = self.state(name) if state is None else state
+        return prepare_change(self.cloud, state, self.context(), spec=cluster)
 
     def undo(self, name: str = "web", *, to: int = 0) -> Result:
         """Take back the newest operation, or all since one."""
@@ -426,8 +429,8 @@ class World:
 
     def assert_converged(self, name: str = "web") -> None:
         """What is declared is there, once; nothing else of ours is; planning finds nothing to do."""
-        state = self.state(name)
-        wanted = {item.key: item.resource for item in self.desired(name)}
+        state, _ = self.assert_sound(name)
+        wanted = {item.key: item.resource for item in blueprint(state.spec(), self.sandbox.catalogue())}
         assert state.bindings.keys() == wanted.keys()
         assert all(binding.ready for binding in state.bindings.values())
         held = {(item["kind"], item["id"]): item for item in self.dump()}
@@ -444,25 +447,31 @@ class World:
             if binding.owned
         )
         assert mine == named
-        assert self.prepare_apply(name=name).empty
-        self.assert_sound(name)
+        assert self.prepare_apply(name=name, state=state).empty
 
     def assert_nothing_left(self, name: str = "web") -> None:
         """Nothing of the cluster is in the account."""
         cluster_id = self.journal.cluster_id(name, gone=True)
         assert [item for item in self.dump() if item["cluster"] == cluster_id] == []
 
-    def assert_sound(self, name: str = "web") -> None:
-        """The log has no gap, and folds to what the journal says."""
-        events = self.log(name)
+    def assert_sound(self, name: str = "web") -> tuple[ClusterState, list[ev.Recorded]]:
+        """The log has no gap, and folds to what the journal says: return both."""
+        events, state = self.log(name), self.state(name)
         assert [item.version for item in events] == list(range(1, len(events) + 1))
-        assert fold(events) == self.state(name)
+        assert fold(events) == state
+        return state, events
 
 
 @contextmanager
 def unsynced() -> Iterator[None]:
     """Let stores and sandboxes skip fsync, where a test is not about what a power cut leaves."""
-    patch = pytest.MonkeyPatch()
+    with pytest.MonkeyPatch.context() as patch:
+        without_syncs(patch)
+        yield
+
+
+def without_syncs(patch: pytest.MonkeyPatch) -> None:
+    """Let stores and sandboxes skip fsync until the patch is undone."""
     create, prepare = sqlite._Pool._create_connection, schema._prepare
 
     def fast(pool: sqlite._Pool) -> Any:
@@ -476,10 +485,6 @@ def unsynced() -> Iterator[None]:
 
     patch.setattr(sqlite._Pool, "_create_connection", fast)
     patch.setattr(schema, "_prepare", prepared_fast)
-    try:
-        yield
-    finally:
-        patch.undo()
 
 
 _EMPTY: dict[str, bytes] = {}

@@ -673,7 +673,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=_JSON.map(msgspec.json.encode) | st.binary(max_size=40), name=st.sampled_from([*CREATIONS]))
 def test_no_answer_makes_anything_but_a_cloud_error(body: bytes, name: str) -> None:
     cloud = DigitalOcean("token")

@@ -6,6 +6,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.model import Placement
+from kubisnap.engine.domain.state import fold
 from kubisnap.engine.errors import (
     AlreadyExists,
     InvalidInput,
@@ -50,6 +51,17 @@ def test_a_part_of_a_log_is_read_by_position(journal: Journal) -> None:
     assert [item.version for item in journal.read(OLD, after=5)] == [6]
     assert journal.rows(OLD, after=6) == []
     assert journal.rows("not there") == []
+
+
+def test_the_state_of_a_prefix_is_its_fold(journal: Journal) -> None:
+    journal.append(OLD, 0, [*declared(OLD), ev.ClusterRetired(), ev.RetirementWithdrawn()], ENVELOPE)
+    log = journal.read(OLD)
+
+    states = [journal.state(OLD, until=position) for position in range(4)]
+
+    assert states == [fold(log[:position]) for position in range(4)]
+    assert [state.retired for state in states] == [False, False, True, False]
+    assert journal.state(OLD) == journal.state(OLD, until=99) == states[3]
 
 
 def test_logs_do_not_mix(journal: Journal) -> None:

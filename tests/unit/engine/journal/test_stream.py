@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,6 +16,7 @@ from kubisnap.engine.journal import log
 from kubisnap.engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
 from kubisnap.engine.journal.log import Journal, open_journal
 from tests.golden.make_log import recorded
+from tests.unit.engine.damage import slip_in
 from tests.unit.engine.starters import ENVELOPE, events
 
 CLUSTER = "c" * 32
@@ -26,10 +28,9 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_ROWS_AT_ONCE", 3)
 
 
-def slip_in(journal: Journal, version: Any, tag: str, state: Any) -> None:
-    """Write a row as no version of this program would."""
-    assert journal._recorder is not None
-    journal._recorder.insert_rows([(CLUSTER, version, tag, state)])
+def slipped_in(path: Path, *items: ev.Recorded) -> None:
+    codec = Codec()
+    slip_in(path, *((item.stream, *codec.encode(item)) for item in items))
 
 
 # ── reading part by part ─────────────────────────────────────────────────────────────────────
@@ -101,11 +102,13 @@ BROKEN: dict[str, tuple[str, Any, type[KubisnapError]]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_damaged_event_is_told_where_it_stands_and_not_before(journal: Journal, case: str) -> None:
+def test_a_damaged_event_is_told_where_it_stands_and_not_before(
+    journal: Journal, path: Path, case: str
+) -> None:
     tag, state, error = BROKEN[case]
-    journal.append(CLUSTER, 0, events(count=4), ENVELOPE)
-    slip_in(journal, 5, tag, state)
-    journal.append(CLUSTER, 5, events(count=4), ENVELOPE)
+    written = journal.append(CLUSTER, 0, events(count=4), ENVELOPE)
+    slip_in(path, (CLUSTER, 5, tag, state))
+    slipped_in(path, *(msgspec.structs.replace(item, version=item.version + 5) for item in written))
 
     stream = journal.stream(CLUSTER)
     assert [next(stream).version for _ in range(4)] == [1, 2, 3, 4]
@@ -118,21 +121,19 @@ def test_a_damaged_event_is_told_where_it_stands_and_not_before(journal: Journal
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 6, 7])
-def test_a_gap_is_told_wherever_it_is(journal: Journal, missing: int) -> None:
-    for version in range(1, 9):
-        if version != missing:
-            journal.append(CLUSTER, version - 1, events(), ENVELOPE)
+def test_a_gap_is_told_wherever_it_is(journal: Journal, path: Path, missing: int) -> None:
+    written = journal.append("d" * 32, 0, events(count=8), ENVELOPE)
+    ours = [msgspec.structs.replace(item, stream=CLUSTER) for item in written]
+    slipped_in(path, *(item for item in ours if item.version != missing))
     with pytest.raises(NotAStore, match=f"damaged: event {missing + 1} cannot follow"):
         journal.state(CLUSTER)
 
 
 @pytest.mark.parametrize("version", [0, -1, "x"])
-def test_a_position_that_never_was_is_told(journal: Journal, version: Any) -> None:
+def test_a_position_that_never_was_is_told(journal: Journal, path: Path, version: Any) -> None:
     """And reading comes to an end, whatever the last row of a part says of itself."""
     row = Codec().encode(journal.append(CLUSTER, 0, events(count=2), ENVELOPE)[0])
-    for number in (-3, -2):
-        slip_in(journal, number, row.tag, row.state)
-    slip_in(journal, version, row.tag, row.state)
+    slip_in(path, *((CLUSTER, number, row.tag, row.state) for number in (-3, -2, version)))
     with pytest.raises(NotAStore, match="damaged"):
         journal.state(CLUSTER)
     assert len(journal.rows(CLUSTER)) == 5
@@ -142,16 +143,30 @@ def test_a_position_that_never_was_is_told(journal: Journal, version: Any) -> No
 
 
 @pytest.mark.parametrize("taken", [1, 500, 1000])
-def test_a_large_append_that_lost_the_race_writes_nothing(journal: Journal, url: str, taken: int) -> None:
-    with open_journal(url) as other:
-        (theirs,) = other.append(CLUSTER, taken - 1, events("theirs"), ENVELOPE)
-        with pytest.raises(LogMoved) as caught:
-            journal.append(CLUSTER, 0, events("ours", 1000), ENVELOPE)
-        assert caught.value.expected == 0
-        assert journal.read(CLUSTER) == [theirs]
-        other.append(CLUSTER, taken, events("theirs"), ENVELOPE)
-    journal.append(CLUSTER, taken + 1, events("ours", 1000), ENVELOPE)
-    assert len(journal.read(CLUSTER)) == 1002
+def test_a_large_append_that_lost_the_race_writes_nothing(journal: Journal, path: Path, taken: int) -> None:
+    """Nor does one whose thousandth event is in the way, which nobody but damage would put there."""
+    (example,) = journal.append("d" * 32, 0, events("theirs"), ENVELOPE)
+    theirs = msgspec.structs.replace(example, stream=CLUSTER, version=taken)
+    slipped_in(path, theirs)
+    with pytest.raises(LogMoved) as caught:
+        journal.append(CLUSTER, 0, events("ours", 1000), ENVELOPE)
+    assert (caught.value.expected, caught.value.beyond) == (0, False)
+    assert journal.read(CLUSTER) == [theirs]
+    journal.append("d" * 32, 1, events("ours", 1000), ENVELOPE)
+    assert len(journal.read("d" * 32)) == 1001
+
+
+@pytest.mark.parametrize(("there", "expected"), [(0, 1), (0, 1000), (3, 4), (3, 1000)])
+def test_an_append_beyond_the_end_of_a_log_writes_nothing(
+    journal: Journal, there: int, expected: int
+) -> None:
+    """As after a backup was put in the place of the store that was read."""
+    written = journal.append(CLUSTER, 0, events(count=there), ENVELOPE)
+    with pytest.raises(LogMoved, match=f"ends before position {expected}") as caught:
+        journal.append(CLUSTER, expected, events(count=2), ENVELOPE)
+    assert (caught.value.expected, caught.value.beyond) == (expected, True)
+    assert journal.read(CLUSTER) == written
+    journal.append(CLUSTER, there, events(), ENVELOPE)
 
 
 def test_an_append_of_nothing_writes_nothing(journal: Journal) -> None:

@@ -185,10 +185,12 @@ def test_who_wrote_meanwhile_is_not_written_over(
     """Also of the transaction's other half, the name, nothing stays."""
     insert = journal._insert_rows
 
-    def late(expected: int, new: list[tuple[str, int, str, bytes]]) -> None:
+    def late(
+        expected: int, new: list[tuple[str, int, str, bytes]], recorded: list[ev.Recorded] | None
+    ) -> None:
         with open_journal(url) as second:
             second.append(ID, 0, [MORE], ENVELOPE)
-        insert(expected, new)
+        insert(expected, new, recorded)
 
     monkeypatch.setattr(journal, "_insert_rows", late)
     with pytest.raises(LogMoved):

@@ -155,6 +155,7 @@ def assert_undone(world: World, failed: OperationFailed, before: list[dict[str, 
     world.assert_sound()
 
 
+@pytest.mark.long
 def test_creating_fails_at_every_step_in_every_way(new_world: Callable[..., World]) -> None:
     """Afterwards the account is as before; once the trouble is over, apply makes the cluster."""
     probe = new_world()
@@ -179,6 +180,7 @@ def test_creating_fails_at_every_step_in_every_way(new_world: Callable[..., Worl
         world.close()
 
 
+@pytest.mark.long
 def test_growing_fails_at_every_step_in_every_way(new_world: Callable[..., World]) -> None:
     """What was there before is as before: made things are gone, changed things are changed back."""
     probe = new_world()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kubisnap.engine.domain import events as ev
@@ -398,7 +398,6 @@ def test_any_rows_are_a_cluster_or_refused(rows: list[tuple[int, str, bytes]]) -
     assert unpacked([StoredRow(*row) for row in rows]) is None
 
 
-@settings(max_examples=200)
 @given(data=st.data())
 def test_a_good_log_with_any_byte_changed_is_a_cluster_or_refused(data: st.DataObject) -> None:
     rows = list(_GOLDEN[:40])
@@ -413,7 +412,6 @@ def test_a_good_log_with_any_byte_changed_is_a_cluster_or_refused(data: st.DataO
 _VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=20)
 
 
-@settings(max_examples=200)
 @given(data=st.data())
 def test_a_good_log_with_any_value_changed_is_a_cluster_or_refused(data: st.DataObject) -> None:
     """Bytes that decode, with values that nobody expects: at any depth of any event."""
