@@ -3,7 +3,8 @@
 # make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 # make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
-#             bench-thousand, bench-journal, bench-peer; bench-archive; bench-team (see benchmarks/README.md)
+#             bench-thousand, bench-journal, bench-peer; bench-archive; bench-team; bench-audit
+#             (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
 # make crash  every operation, ended or troubled at every moment, to go on and back (`make test`: at many)
@@ -18,7 +19,7 @@ ARGS ?=
 SEEDS ?= 10000
 SECONDS ?= 60
 FIRST ?=
-BENCHMARKS := startup engine thousand journal peer archive team
+BENCHMARKS := startup engine thousand journal peer archive team audit
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -67,7 +68,7 @@ contracts: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: bench-startup bench-engine bench-archive
+bench: bench-startup bench-engine bench-archive bench-audit
 
 $(BENCHMARKS:%=bench-%): bench-%: $(READY)
 	@$(BIN)/python -m benchmarks.$*

@@ -53,6 +53,11 @@ class Memory:
         return self.events.get((stream, version))
 
 
+def at(first: int, items: list[tuple[ev.Recorded, StoredRow]]) -> list[tuple[int, ev.Recorded, StoredRow]]:
+    """Give the events their positions in the store, one after the other."""
+    return [(position, *pair) for position, pair in enumerate(items, first)]
+
+
 def item(
     event: ev.AnyEvent, version: int, *, cause: int = 0, operation: int = 1, stream: str = WEB
 ) -> tuple[ev.Recorded, StoredRow]:
@@ -74,7 +79,7 @@ OUTCOMES = (
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_what_came_of_a_step_is_about_what_the_step_was_about(outcome: ev.AnyEvent) -> None:
-    batch = Indexer(Memory()).index(1, [item(START, 1), item(OTHER, 2), item(outcome, 3, cause=1)])
+    batch = Indexer(Memory()).index(at(1, [item(START, 1), item(OTHER, 2), item(outcome, 3, cause=1)]))
     assert [entry.resource for entry in batch.entries] == [
         "server/workers-0",
         "volume/data",
@@ -88,7 +93,7 @@ def test_a_step_that_began_long_ago_is_asked_of_the_store(outcome: ev.AnyEvent) 
     memory = Memory()
     memory.events[WEB, 1] = item(START, 1)[0]
     memory.heads[WEB, 8] = bytes(32)
-    (entry,) = Indexer(memory).index(9, [item(outcome, 9, cause=1)]).entries
+    (entry,) = Indexer(memory).index(at(9, [item(outcome, 9, cause=1)])).entries
     assert entry.resource == "server/workers-0"
 
 
@@ -103,15 +108,15 @@ def test_many_steps_at_once_are_still_told_apart(monkeypatch: pytest.MonkeyPatch
     items += [item(ev.StepSucceeded(step=step), 20 + step, cause=step) for step in steps]
     memory = Memory()
     memory.events = {(recorded.stream, recorded.version): recorded for recorded, _ in items}
-    found = [entry.resource for entry in Indexer(memory).index(1, items).entries]
+    found = [entry.resource for entry in Indexer(memory).index(at(1, items)).entries]
     assert found == [*map(str, keys)] * 2
 
 
 @pytest.mark.parametrize(
     ("cause", "operation", "step"),
     [(0, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (3, 1, 1), (4, 1, 1), (-1, 1, 1), (99, 1, 1)],
-    ids=["none", "no start", "another operation", "another step", "itself", "what follows", "negative", "none yet"],
-)  # fmt: skip
+    ids=["none", "no start", "another operation", "another step", "itself", "next", "negative", "none yet"],
+)
 def test_an_outcome_whose_step_is_not_to_be_found_is_about_nothing(
     cause: int, operation: int, step: int
 ) -> None:
@@ -123,7 +128,7 @@ def test_an_outcome_whose_step_is_not_to_be_found_is_about_nothing(
         item(START, 4),
     ]
     memory.events = {(recorded.stream, recorded.version): recorded for recorded, _ in items}
-    assert Indexer(memory).index(1, items).entries[2].resource == ""
+    assert Indexer(memory).index(at(1, items)).entries[2].resource == ""
 
 
 def test_a_cause_that_lies_ahead_means_nothing_now_or_when_the_index_is_made_anew(journal: Journal) -> None:
@@ -162,7 +167,7 @@ def test_operations_that_take_turns_are_kept_apart() -> None:
         item(ev.OperationFinished(outcome=ev.Outcome.FAILED), 3),
         item(ev.LeaseRenewed(), 4, operation=2),
     ]
-    batch = Indexer(Memory()).index(11, items)
+    batch = Indexer(Memory()).index(at(11, items))
     assert [entry.operation for entry in batch.entries] == [11, 12, 13, 11, 13]
     assert {at: (found.id, found.new, found.view.outcome) for at, found in batch.operations.items()} == {
         (WEB, 1): (11, True, "failed"),
@@ -173,11 +178,11 @@ def test_operations_that_take_turns_are_kept_apart() -> None:
 
 def test_an_operation_that_is_known_goes_on() -> None:
     memory = Memory()
-    first = Indexer(memory).index(1, [item(started(ev.OperationKind.UNDO), 1)])
+    first = Indexer(memory).index(at(1, [item(started(ev.OperationKind.UNDO), 1)]))
     known = first.operations[WEB, 1]
     memory.told[WEB, 1] = copied(known)
     memory.heads[WEB, 1] = first.entries[0].hash
-    second = Indexer(memory).index(9, [item(ev.OperationFinished(outcome=ev.Outcome.PARTIAL), 2)])
+    second = Indexer(memory).index(at(9, [item(ev.OperationFinished(outcome=ev.Outcome.PARTIAL), 2)]))
     written = second.operations[WEB, 1]
     assert (written.id, written.new) == (1, False)
     assert (written.view.kind, written.view.outcome, written.view.last) == ("undo", "partial", 2)
@@ -194,12 +199,12 @@ def test_blocks_of_positions_have_an_earliest_and_a_latest_time(monkeypatch: pyt
     for version, time in enumerate(times, 1):
         recorded = ev.Recorded(WEB, version, time, "ada", 1, 0, "", 1, ev.LeaseRenewed())
         items.append((recorded, CODEC.encode(recorded)))
-    assert Indexer(Memory()).index(2, items).times == {0: (3, 5), 1: (1, 9)}
+    assert Indexer(Memory()).index(at(2, items)).times == {0: (3, 5), 1: (1, 9)}
 
 
 def test_the_log_of_a_name_is_chained_and_not_searched() -> None:
     claim = ev.NameClaimed(name="web", cluster_id=WEB)
-    batch = Indexer(Memory()).index(1, [item(claim, 1, stream="name:web")])
+    batch = Indexer(Memory()).index(at(1, [item(claim, 1, stream="name:web")]))
     ((position, time, operation, resource, hashed),) = batch.entries
     assert (position, time, operation, resource) == (1, 10, 0, "")
     assert len(hashed) == 32
@@ -219,20 +224,20 @@ def test_names_are_in_no_answer(journal: Journal) -> None:
 @pytest.mark.parametrize("version", [2, 3, 0, -5])
 def test_an_event_that_follows_none_is_refused(version: int) -> None:
     with pytest.raises(BeyondTheEnd, match=f"event {version - 1} of {WEB}"):
-        Indexer(Memory()).index(1, [item(ev.LeaseRenewed(), version)])
+        Indexer(Memory()).index(at(1, [item(ev.LeaseRenewed(), version)]))
 
 
 @pytest.mark.parametrize("version", [1, 3, 0])
 def test_an_event_that_does_not_follow_the_one_beside_it_is_refused(version: int) -> None:
     with pytest.raises(BeyondTheEnd):
-        Indexer(Memory()).index(1, [item(ev.LeaseRenewed(), 1), item(ev.LeaseRenewed(), version)])
+        Indexer(Memory()).index(at(1, [item(ev.LeaseRenewed(), 1), item(ev.LeaseRenewed(), version)]))
 
 
 def test_an_event_behind_one_that_is_not_in_the_index_is_refused() -> None:
     memory = Memory()
     memory.heads[WEB, 4] = None
     with pytest.raises(IndexBehind, match=f"event 4 of {WEB}"):
-        Indexer(memory).index(9, [item(ev.LeaseRenewed(), 5)])
+        Indexer(memory).index(at(9, [item(ev.LeaseRenewed(), 5)]))
 
 
 # ── kept operations ──────────────────────────────────────────────────────────────────────────

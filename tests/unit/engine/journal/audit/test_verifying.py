@@ -170,7 +170,8 @@ def test_an_event_that_was_put_in_with_a_hash_of_another_is_found(journal: Journ
     slip_in(path, *rows_of(journal.read(WEB)[-1:], version=13))
     force(
         path,
-        "INSERT INTO audit_entries SELECT max(position) + 1, time, operation, resource, hash FROM audit_entries",
+        "INSERT INTO audit_entries "
+        "SELECT max(position) + 1, time, operation, resource, hash FROM audit_entries",
     )
     assert said(journal) == ["event 13 is not what was written"]
 
