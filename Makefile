@@ -3,10 +3,12 @@
 # make simulate   the engine under a seeded scheduler, clock and cloud (SEEDS=10000, FIRST=a window)
 # make check  lint + types + import contracts + tests, as CI runs it
 # make bench  every benchmark with a bar; also one by one: bench-startup, bench-engine and its parts
-#             bench-thousand, bench-journal, bench-peer; bench-archive (see benchmarks/README.md)
+#             bench-thousand, bench-journal, bench-peer; bench-archive; bench-team; bench-audit
+#             (see benchmarks/README.md)
 # make flight create and restore over a network as on a plane   (RUNS=100)
 # make kill   the real command under kill -9 at random moments  (RUNS=200)
 # make crash  every operation, ended or troubled at every moment, to go on and back (`make test`: at many)
+# make storm  two processes write to a team store, two read, connections are cut   (SECONDS=60)
 # make fuzz   a coverage-guided fuzzer on the archive's readers   (SECONDS=60)
 #
 # Each makes .venv by itself, with uv where there is one and with pip elsewhere, and is quiet when
@@ -17,13 +19,13 @@ ARGS ?=
 SEEDS ?= 10000
 SECONDS ?= 60
 FIRST ?=
-BENCHMARKS := startup engine thousand journal peer archive
+BENCHMARKS := startup engine thousand journal peer archive team audit
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types contracts format docs clean
-.PHONY: simulate crash kill flight fuzz bench $(BENCHMARKS:%=bench-%)
+.PHONY: simulate crash kill flight storm fuzz bench $(BENCHMARKS:%=bench-%)
 
 help:
 	@sed -n 's/^# //p;/^$$/q' Makefile
@@ -66,7 +68,7 @@ contracts: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: bench-startup bench-engine bench-archive
+bench: bench-startup bench-engine bench-archive bench-audit
 
 $(BENCHMARKS:%=bench-%): bench-%: $(READY)
 	@$(BIN)/python -m benchmarks.$*
@@ -78,6 +80,9 @@ flight: $(READY)
 kill: RUNS ?= 200
 kill: $(READY)
 	@$(BIN)/python -m tests.process.kill --runs $(RUNS)
+
+storm: $(READY)
+	@KUBISNAP_STORM_SECONDS=$(SECONDS) $(BIN)/python -m pytest -q tests/process/test_team_store.py -k storm $(ARGS)
 
 fuzz: $(READY)
 	@if command -v uv >/dev/null 2>&1; then \

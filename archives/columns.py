@@ -7,8 +7,8 @@ once for a block. A row comes back byte for byte; what is not a row as the journ
 
 import struct
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import accumulate, chain, islice, repeat
-from operator import call, itemgetter, sub
+from itertools import chain, islice, repeat
+from operator import call, sub
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -16,20 +16,32 @@ import msgspec
 from ..engine.domain.events import AnyEvent, Event, Recorded
 from ..engine.errors import MalformedEvent
 from ..engine.journal.codec import MAX_EVENT_BYTES, UNREADABLE, Codec, StoredRow
-from .format import MAX_TIME, VERSION, Malformed, canonical, encode
+from .format import MAX_TIME, Malformed, encode
+from .numbers import (
+    LARGEST,
+    MAX_LENGTH,
+    NO_BLOCK,
+    Column,
+    Range,
+    array_of,
+    check_use,
+    checked,
+    looked_up,
+    numbers_of,
+    sums,
+)
 
-BLOCK_EVENTS: Final = 8192
+BLOCK_EVENTS: Final = MAX_LENGTH
 BLOCK_BYTES: Final = 2 * 1024 * 1024
 """Where a block is closed: by number, or before the rows' bytes pass this. Part of the format, as the
 root is over blocks: the same log gives the same root."""
 MAX_TAG: Final = 100
 MAX_TAGS: Final = 256
-MAX_NUMBER: Final = 1 << 62
-"""Of an operation, a cause: so that differences fit, whichever two stand side by side."""
+MAX_NUMBER: Final = LARGEST
+"""Of an operation, a cause."""
 _SURELY_SMALL: Final = MAX_EVENT_BYTES - 64
 """A block of fewer bytes holds no event that is too large: a row's numbers are longer by at most these."""
 
-_Column = Annotated[tuple[int, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Bytes = Annotated[bytes, msgspec.Meta(max_length=BLOCK_EVENTS)]
 _Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TAG)]
 _Table = Annotated[tuple[str, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
@@ -52,16 +64,16 @@ class Columns(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     reasons: _Table
     kinds: _Bytes
     schemas: _Bytes
-    times: _Column
-    who: _Column
-    operations: _Column
-    causes: _Column
-    why: _Column
+    times: Column
+    who: Column
+    operations: Column
+    causes: Column
+    why: Column
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """`Columns` as they are read: numbers are not decoded yet, see `_numbers`."""
+    """`Columns` as they are read: numbers are not decoded yet, see `numbers_of`."""
 
     tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=MAX_TAGS)]
     actors: _Table
@@ -76,11 +88,8 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=BLOCK_EVENTS)]
 
 
-_Range = tuple[Iterable[int], int, int]
-"""Numbers, which can be taken once, the least of them and the most."""
 _NO_TIME: Final = "an event has a time outside the years 1970 to 9999"
 _NO_NUMBER: Final = "an event has an operation or a cause that is no number of any"
-_NO_BLOCK: Final = f"a block of events is not what format {VERSION} says"
 
 
 class _Block(NamedTuple):
@@ -96,8 +105,6 @@ class _Block(NamedTuple):
 
 _STORED = msgspec.msgpack.Decoder(_Stored)
 _STORED_FIELDS: Final = len(_Stored.__struct_fields__)
-_NUMBERS = msgspec.msgpack.Decoder(_Column)
-"""How large each number is, is checked where they are summed, which takes less than telling the decoder."""
 _EVENT = msgspec.msgpack.Decoder(AnyEvent)
 _AT_ONCE: Final = 128
 """So many rows are decoded in one go: fewer costs calls, more costs memory that is not near any more."""
@@ -256,20 +263,20 @@ class EventBlock:
         """Return the columns, everything checked that can be without knowing the kinds of events."""
         found = self._stored()
         numbers = (found.times, found.who, found.operations, found.causes, found.why)
-        times, who, operations, causes, why = (_numbers(column, self.count) for column in numbers)
+        times, who, operations, causes, why = (numbers_of(column, self.count) for column in numbers)
         columns = (found.kinds, found.schemas, times, who, operations, causes, why, found.payloads)
         if {*map(len, columns)} != {self.count}:
             raise Malformed("the columns of a block of events differ in length")
-        _check_numbers(found.kinds, found.tags)
-        _check_numbers(who, found.actors)
-        _check_numbers(why, found.reasons)
+        check_use(found.kinds, found.tags)
+        check_use(who, found.actors)
+        check_use(why, found.reasons)
         _check_tags(found.tags)
         envelopes = (
             self._times(times),
-            _looked_up(found.actors, who),
-            _checked(_sums(operations), operations, MAX_NUMBER, _NO_NUMBER),
-            _checked(self._causes(causes), causes, MAX_NUMBER, _NO_NUMBER),
-            _looked_up(found.reasons, why),
+            looked_up(found.actors, who),
+            checked(sums(operations), operations, MAX_NUMBER, _NO_NUMBER),
+            checked(self._causes(causes), causes, MAX_NUMBER, _NO_NUMBER),
+            looked_up(found.reasons, why),
         )
         return _Block(found.tags, found.kinds, found.schemas, envelopes, found.payloads)
 
@@ -278,27 +285,27 @@ class EventBlock:
         try:
             found = _STORED.decode(memoryview(self._raw)[_TIMES.size :])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Malformed(_NO_BLOCK) from error
+            raise Malformed(NO_BLOCK) from error
         *before, payloads = msgspec.structs.astuple(found)
-        again = b"".join((_array_of(_STORED_FIELDS), *map(encode, before), _array_of(len(payloads))))
+        again = b"".join((array_of(_STORED_FIELDS), *map(encode, before), array_of(len(payloads))))
         if not self._raw.startswith(again, _TIMES.size):
             raise Malformed("a block of events is not in its one encoding")
         return found
 
     def _times(self, differences: Sequence[int]) -> Iterable[int]:
-        times = _checked(_sums(differences), differences, MAX_TIME, _NO_TIME)
+        times = checked(sums(differences), differences, MAX_TIME, _NO_TIME)
         if (differences[0], sum(differences)) != self.times():
             raise Malformed("a block of events contradicts itself about its times")
         return times
 
-    def _causes(self, differences: Sequence[int]) -> _Range:
+    def _causes(self, differences: Sequence[int]) -> Range:
         causes = tuple(map(sub, self._versions(), differences))
         return causes, min(causes), max(causes)
 
     def rows(self) -> list[StoredRow]:
         """Return the rows as the journal keeps them."""
         found = self._decoded()
-        tags = _looked_up(found.tags, found.kinds)
+        tags = looked_up(found.tags, found.kinds)
         envelopes = zip(found.schemas, *found.envelopes, found.payloads, strict=True)
         rows = list(map(StoredRow, self._versions(), tags, map(encode, envelopes)))
         if any(len(row.state) > MAX_EVENT_BYTES for row in rows):
@@ -323,53 +330,26 @@ class EventBlock:
             yield (codec.decode(stream, row) for row in self.rows())  # which names what it does not know
             return
         decoders, schemas = zip(*reads, strict=True)
-        decoded = map(call, _looked_up(decoders, places), found.payloads)
+        decoded = map(call, looked_up(decoders, places), found.payloads)
         events = chain.from_iterable(_refusing(self._payloads(decoded, found, codec), refuse))
-        today = repeat(schemas[0]) if len({*schemas}) == 1 else _looked_up(schemas, places)
+        today = repeat(schemas[0]) if len({*schemas}) == 1 else looked_up(schemas, places)
         yield map(Recorded, repeat(stream), self._versions(), *found.envelopes, today, events)
 
     def _payloads(self, decoded: Iterator[Event], found: _Block, codec: Codec) -> Iterator[Iterable[Event]]:
         """Yield the events that the payloads are, some at once."""
-        start = 0
-        try:
-            while events := list(islice(decoded, _EVENTS_AT_ONCE)):
-                yield events
-                start += len(events)
-        except UNREADABLE:
-            for row, payload in zip(self.rows()[start:], found.payloads[start:], strict=True):
-                yield (_named(codec, row, payload),)
+        for start in range(0, self.count, _EVENTS_AT_ONCE):
+            try:
+                events = list(islice(decoded, _EVENTS_AT_ONCE))
+            except UNREADABLE:
+                events = []
+            if len(events) < min(_EVENTS_AT_ONCE, self.count - start):  # one is wrong: its row tells what
+                for row, payload in zip(self.rows()[start:], found.payloads[start:], strict=True):
+                    yield (_named(codec, row, payload),)
+                return
+            yield events
 
     def _versions(self) -> range:
         return range(self.first, self.first + self.count)
-
-
-def _array_of(count: int) -> bytes:
-    """Return the header of an array as msgpack writes it."""
-    if count < 16:
-        return bytes((0x90 | count,))
-    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)
-
-
-def _numbers(column: msgspec.Raw, count: int) -> Sequence[int]:
-    """Return a column's numbers. Where none is below 0 or above 127, its bytes are the numbers."""
-    data, header = bytes(column), _array_of(count)
-    numbers = data[len(header) :]
-    if len(numbers) == count and numbers.isascii() and data.startswith(header):
-        return numbers
-    return canonical(_NUMBERS, data, "a block of events")
-
-
-def _sums(differences: Sequence[int]) -> _Range:
-    """Return what the differences add up to, one by one."""
-    if min(differences) >= 0:  # it only goes up, so that its ends tell
-        return accumulate(differences), differences[0], sum(differences)
-    found = tuple(accumulate(differences))
-    return found, min(found), max(found)
-
-
-def _looked_up(table: Sequence[_T], numbers: Sequence[int]) -> tuple[_T, ...]:
-    """Return the entries that the numbers name, which are known to be in the table."""
-    return itemgetter(*numbers)(table) if len(numbers) > 1 else (table[numbers[0]],)
 
 
 def _written(found: _Block) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
@@ -392,31 +372,3 @@ def _named(codec: Codec, row: StoredRow, payload: msgspec.Raw) -> Event:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise error from None
         raise Malformed("a payload is of another kind of event than its tag") from error
-
-
-def _check_numbers(numbers: Sequence[int], table: Sequence[object]) -> None:
-    """Raise unless the numbers use the table in order, whole, and nothing beyond it; it has nothing twice."""
-    if not _counts_up(numbers, len(table)) or len(set(table)) != len(table):
-        raise Malformed("a table of a block of events is not in the order of its use")
-
-
-def _counts_up(numbers: Sequence[int], size: int) -> bool:
-    """Return whether the numbers are those below `size`, all of them, in this order where they come first."""
-    if size > 256:
-        return tuple(dict.fromkeys(numbers)) == tuple(range(size))
-    try:
-        found = bytes(numbers)
-    except ValueError:  # one is below 0 or above 255
-        return False
-    first = list(map(found.find, range(size)))
-    return first[:1] == [0] and first == sorted(first) and not found.translate(None, bytes(range(size)))
-
-
-def _checked(found: _Range, stored: Sequence[int], limit: int, problem: str) -> Iterable[int]:
-    """Return the numbers, which come of a column, or raise that there is a `problem` with the range."""
-    numbers, least, most = found
-    if least >= 0 and most <= limit:
-        return numbers
-    if max(map(abs, stored)) > MAX_NUMBER:
-        raise Malformed(_NO_BLOCK)
-    raise Malformed(problem)

@@ -136,7 +136,7 @@ def _globals(
     ctx: typer.Context,
     *,
     store: options.Store = None,
-    output: options.Output = None,
+    output: options.RowsOutput = None,
     quiet: options.Quiet = None,
     color: options.Color = None,
     no_input: options.NoInput = None,

@@ -21,6 +21,13 @@ class OutputFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class RowsFormat(StrEnum):
+    """What stdout carries where the result may be rows."""
+
+    TEXT = "text"
+    JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
 
@@ -53,10 +60,9 @@ Store = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
-Output = Annotated[
-    OutputFormat | None,
-    typer.Option("--output", "-o", help="What stdout carries.", rich_help_panel=PANEL),
-]
+_OUTPUT = typer.Option("--output", "-o", help="What stdout carries.", rich_help_panel=PANEL)
+Output = Annotated[OutputFormat | None, _OUTPUT]
+RowsOutput = Annotated[RowsFormat | None, _OUTPUT]
 Quiet = Annotated[
     bool | None, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel=PANEL)
 ]
@@ -255,16 +261,18 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command, whose first parameter is a `Session`, the global options instead of it."""
     signature = inspect.signature(command, eval_str=True)
     own = list(signature.parameters.values())[1:]
+    rows = getattr(command, "in_rows", False)
+    given = GLOBALS | {"output": RowsOutput} if rows else GLOBALS
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in GLOBALS.items()
+        for name, annotation in given.items()
     ]
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
     def run(*, ctx: typer.Context, **values: Any) -> None:
         after = {name: values.pop(name) for name in GLOBALS}
         session = session_from(ctx.obj or {}, after)
-        if session.output in {"jsonl", "csv"} and not getattr(command, "in_rows", False):
+        if session.output in {"jsonl", "csv"} and not rows:  # given ahead of the command's name
             raise typer.BadParameter(
                 f"{session.output} is what kubisnap log can write", param_hint="--output"
             )

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from .engine.domain.state import ClusterState, fold
     from .engine.domain.validation import validate
     from .engine.errors import KubisnapError
+    from .engine.journal.audit.asking import Audit
+    from .engine.journal.audit.queries import Query
     from .engine.journal.log import Journal, open_journal
     from .engine.operations.abandoning import carry_out_rollback, prepare_rollback
     from .engine.operations.changing import (
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Audit": "engine.journal.audit.asking",
     "ClusterSpec": "engine.domain.model",
     "ClusterState": "engine.domain.state",
     "Context": "engine.operations.context",
@@ -80,6 +83,7 @@ _HOME = {
     "Placement": "engine.domain.model",
     "PoolSpec": "engine.domain.model",
     "Protocol": "engine.domain.model",
+    "Query": "engine.journal.audit.queries",
     "ReservedIpSpec": "engine.domain.model",
     "Role": "engine.domain.model",
     "Rule": "engine.domain.model",
@@ -118,6 +122,7 @@ _HOME = {
 
 __all__ = [
     "PROFILES",
+    "Audit",
     "ClusterSpec",
     "ClusterState",
     "Context",
@@ -134,6 +139,7 @@ __all__ = [
     "Placement",
     "PoolSpec",
     "Protocol",
+    "Query",
     "ReservedIpSpec",
     "Role",
     "Rule",

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 KUBISNAP = (sys.executable, "-m", "kubisnap")
 HEAVY = (
-    "digitalocean", "requests", "urllib3", "eventsourcing", "sqlite3", "zstandard", "yaml", "cryptography",
-    "msgspec", "platformdirs", "rich",
+    "digitalocean", "requests", "urllib3", "eventsourcing", "sqlite3", "psycopg", "zstandard", "yaml",
+    "cryptography", "msgspec", "platformdirs", "rich",
 )  # fmt: skip
 _LONG = 60
 

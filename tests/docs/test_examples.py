@@ -66,7 +66,7 @@ def test_every_cluster_that_the_documents_show_can_be_loaded(document: str) -> N
         assert load(text, name=document, read_file=str).spec.name == "shop"
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/library.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/library.md", "docs/audit.md"])
 def test_the_python_that_the_documents_show_runs(document: str, tmp_path: Path) -> None:
     for number, text in enumerate(blocks(document, "python")):
         script = tmp_path / f"example{number}.py"
@@ -134,6 +134,17 @@ def test_undo_works_as_typed_and_says_what_the_page_shows(tmp_path: Path) -> Non
 
     told = [line for line in block.splitlines() if line.startswith("#")]
     assert [line.partition(" · ")[0] for line in printed.splitlines()[: len(told)]] == told
+
+
+def test_the_question_of_the_audit_page_is_answered_as_a_transcript_says() -> None:
+    [block] = blocks("docs/audit.md", "console", "transcript: firewall-rule")
+    transcript = (ROOT / "tests/cli/transcripts/firewall-rule.txt").read_text(encoding="utf-8")
+
+    commands = ["$ " + part.strip() for part in block.split("$ kubisnap")[1:]]
+
+    assert len(commands) == 3
+    for command in commands:
+        assert command.replace("$ ", "$ kubisnap ", 1) in transcript
 
 
 def test_the_digitalocean_walkthrough_of_the_readme_works_as_typed(tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ class Desk:
         """The event store's file."""
         return self.home / "store.sqlite"
 
+    @property
+    def store_url(self) -> str:
+        """The event store's address."""
+        return f"sqlite:///{self.store}"
+
     def environment(self, account: str) -> dict[str, str]:
         """Return what a command finds set."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -86,7 +91,7 @@ class Desk:
             "PYTHONPATH": kept.get("PYTHONPATH", str(ROOT)),
             "HOME": str(self.home),
             "XDG_DATA_HOME": str(self.home / "data"),
-            "KUBISNAP_STORE": f"sqlite:///{self.store}",
+            "KUBISNAP_STORE": self.store_url,
             "KUBISNAP_ACTOR": "ada",
             "DIGITALOCEAN_TOKEN": TOKENS[account],
             "KUBISNAP_LIST_LAG": "5s",  # the simulated clouds' lists lag by two seconds at most

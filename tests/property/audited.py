@@ -254,7 +254,8 @@ def words(item: ev.Recorded) -> set[str]:
     for piece in (piece for text in texts for piece in _BETWEEN.split(text)):
         whole = piece.casefold().strip(_AROUND)
         found.add(whole[:80])
-        letters = "".join(letter if letter.isalpha() else " " for letter in whole)
+        # a numeral that is no digit, such as ¼, is taken for a letter
+        letters = "".join(letter if letter.isalnum() and not letter.isdecimal() else " " for letter in whole)
         found.update(run[:80] for run in letters.split() if len(run) > 2)
     return found - {""}
 

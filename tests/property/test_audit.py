@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from eventsourcing.sqlite import SQLiteConnection
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubisnap.engine.journal import log, sqlite
@@ -30,6 +30,10 @@ from tests.property.audited import (
     told,
     writes,
 )
+
+half = settings(max_examples=max(10, settings().max_examples // 2))
+"""Each example is a store of its own."""
+quarter = settings(max_examples=max(10, settings().max_examples // 4))
 
 
 class Unsynced(sqlite._Pool):
@@ -80,6 +84,7 @@ def between_pages(journal: Journal, query: Query, item: Write) -> None:
     keep(journal, item)
 
 
+@half
 @given(data=st.data(), items=writes, limit=st.integers(1, 5))
 def test_the_pages_of_events_are_what_a_scan_finds(
     data: st.DataObject, items: list[Write], limit: int
@@ -100,6 +105,7 @@ def test_the_pages_of_events_are_what_a_scan_finds(
             assert found == expected
 
 
+@half
 @given(data=st.data(), items=writes, limit=st.integers(1, 5))
 def test_the_pages_of_operations_are_what_a_scan_finds(
     data: st.DataObject, items: list[Write], limit: int
@@ -120,6 +126,7 @@ def test_the_pages_of_operations_are_what_a_scan_finds(
             assert found == expected
 
 
+@quarter
 @given(items=writes)
 def test_an_operation_is_told_as_its_events_tell_it(items: list[Write]) -> None:
     with store(items) as (journal, path):
@@ -139,6 +146,7 @@ def test_an_operation_is_told_as_its_events_tell_it(items: list[Write]) -> None:
         assert audit.of_operation(STRANGER, 1) == audit.of_operation(CLUSTERS[0], 77) == []
 
 
+@quarter
 @given(data=st.data(), items=writes, query=queries, limit=st.integers(1, 5))
 def test_what_came_after_a_position_is_what_a_scan_finds(
     data: st.DataObject, items: list[Write], query: Query, limit: int
@@ -153,6 +161,7 @@ def test_what_came_after_a_position_is_what_a_scan_finds(
         assert found == expected[:limit]
 
 
+@quarter
 @given(data=st.data(), items=writes, resource=st.sampled_from(RESOURCES), time=st.sampled_from(TIMES))
 def test_one_clusters_log_is_asked_as_it_is_scanned(
     data: st.DataObject, items: list[Write], resource: str, time: int
@@ -175,6 +184,7 @@ def test_one_clusters_log_is_asked_as_it_is_scanned(
             assert audit.store_position(cluster, len(ours) + 1) == 0
 
 
+@quarter
 @given(items=writes)
 def test_the_index_made_anew_is_the_one_that_was_written_with_the_events(items: list[Write]) -> None:
     with store(items) as (journal, path):

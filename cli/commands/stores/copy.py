@@ -23,11 +23,12 @@ def copy(
     that was cut short goes on. Nothing there is overwritten: another history is refused before anything
     is copied. In the end both are read again and compared.
 
-    Run it while nothing else runs, and use only one of the two afterwards.
+    Run it while nothing else runs, and use only one of the two afterwards. A team's store is
+    postgresql://USER@HOST/DATABASE.
 
     Examples:
-      kubisnap stores copy sqlite:///store.sqlite postgresql://ada@db.example.com/kubisnap
-      kubisnap stores copy postgresql://ada@db.example.com/kubisnap sqlite:///backup.sqlite
+      kubisnap stores copy sqlite:///store.sqlite sqlite:///copy.sqlite
+      kubisnap stores copy sqlite:///store.sqlite sqlite:///copy.sqlite --progress none
     """
     from ....engine.errors import NotFound
     from ....engine.journal.copying import copy_history

@@ -10,7 +10,8 @@ def migrate(session: Session) -> None:
     user and the operators may only add events, that user runs this: once, and after an upgrade.
 
     Examples:
-      kubisnap stores migrate --store postgresql://kubisnap_owner@db.example.com/kubisnap
+      kubisnap stores migrate
+      kubisnap stores migrate --store sqlite:///new.sqlite
     """
     from ... import wiring
 

@@ -12,7 +12,7 @@ from ...domain.subjects import subject
 from ...errors import DamagedIndex
 from ..codec import StoredRow
 from . import chain
-from .terms import terms
+from .terms import line
 
 NAMES = "name:"
 """How the stream of a name begins. Its events have a chain, and are not searched for."""
@@ -112,7 +112,7 @@ class Indexer:
             resource = self._resource(recorded)
             operation = self._operation(batch, position, recorded)
             batch.entries.append(Entry(position, recorded.time, operation, resource, hashed))
-            batch.terms.append((position, " ".join(terms(recorded, number, resource))))
+            batch.terms.append((position, line(recorded, number, resource)))
         return batch
 
     def _link(self, stream: str, row: StoredRow) -> bytes:

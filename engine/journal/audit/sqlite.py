@@ -253,7 +253,8 @@ def differences(path: str, codec: Codec) -> list[str]:
             )
         pairs = {name: (f"main.{name}", f"store.{name}") for name in TABLES}
         pairs["audit_terms"] = "temp.ours", "temp.theirs"
-        return [name for name, (ours, theirs) in pairs.items() if _differ(connection, ours, theirs)]
+        there = {name for (name,) in connection.execute("SELECT name FROM store.sqlite_master")}
+        return [name for name, pair in pairs.items() if name not in there or _differ(connection, *pair)]
     finally:
         connection.close()
 

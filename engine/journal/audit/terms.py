@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from ...domain.events import Recorded, tag_of
-from ...domain.subjects import words
+from ...domain.events import Event, Recorded, tag_of
+from ...domain.subjects import line_of_words
 
 INTENT: Final = "(f:intent"
 _SAFE: Final = "./_-"
@@ -33,21 +33,35 @@ def mark(letter: str, value: str) -> str:
     return f"({letter}:{written}"
 
 
-def terms(recorded: Recorded, cluster: int, resource: str) -> list[str]:
-    """Return an event's terms, sorted. `cluster` is its stream's number, `resource` what it is about."""
-    event = recorded.event
-    found = words(recorded)
-    found.update(
-        (
-            mark("c", str(cluster)),
-            mark("o", f"{cluster}.{recorded.operation}"),
-            mark("a", recorded.actor),
-            mark("k", tag_of(event)),
-        )
-    )
-    if event.FAMILY == "intent":
-        found.add(INTENT)
+@lru_cache(maxsize=1 << 10)
+def _marks_of_operation(cluster: int, operation: int, actor: str) -> str:
+    return " ".join((mark("c", str(cluster)), mark("o", f"{cluster}.{operation}"), mark("a", actor)))
+
+
+@lru_cache
+def _marks_of_kind(kind: type[Event]) -> str:
+    found = mark("k", tag_of(kind))
+    return f"{found} {INTENT}" if kind.FAMILY == "intent" else found
+
+
+@lru_cache(maxsize=1 << 12)
+def _marks_of_resource(resource: str) -> str:
+    kind, named, _ = resource.partition("/")
+    return f"{mark('r', resource)} {mark('r', kind)}" if named else mark("r", kind)
+
+
+def line(recorded: Recorded, cluster: int, resource: str) -> str:
+    """Return an event's terms with spaces between them, some of them more than once.
+
+    `cluster` is its stream's number, `resource` what it is about.
+    """
+    marks = _marks_of_operation(cluster, recorded.operation, recorded.actor)
+    kind, found = _marks_of_kind(type(recorded.event)), line_of_words(recorded)
     if resource:
-        found.add(mark("r", resource))
-        found.add(mark("r", resource.partition("/")[0]))
-    return sorted(found)
+        return f"{marks} {kind} {_marks_of_resource(resource)} {found}"
+    return f"{marks} {kind} {found}"
+
+
+def terms(recorded: Recorded, cluster: int, resource: str) -> list[str]:
+    """Return the terms of `line`, sorted, each once."""
+    return sorted(set(line(recorded, cluster, resource).split(" ")))

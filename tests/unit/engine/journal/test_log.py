@@ -254,7 +254,7 @@ def test_a_names_event_in_the_log_of_a_cluster_is_told(journal: Journal) -> None
         "sqlite://",
         "sqlite:///",
         "sqlite://host/x",
-        "postgres:///x",
+        "mysql:///x",
         "SQLITE:///x",
         "sqlite:///a\0b",
         "/sqlite:///x",

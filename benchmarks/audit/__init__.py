@@ -1,0 +1,1 @@
+"""The audit index beside its bars: asking, appending, rebuilding, verifying, and the state of any moment."""
