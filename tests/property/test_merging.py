@@ -38,16 +38,19 @@ _SOME = settings(max_examples=max(10, settings().max_examples // 4))
 halves = st.sets(st.sampled_from(_FIELDS))
 
 
+@_SOME
 @given(specs(), specs())
 def test_taken_back_at_once_an_operation_has_not_been(before: ClusterSpec, after: ClusterSpec) -> None:
     assert clear(take_back(before, after, after)) == canonical(before)
 
 
+@_SOME
 @given(specs(), specs())
 def test_what_is_taken_back_already_stays_as_it_is(before: ClusterSpec, after: ClusterSpec) -> None:
     assert clear(take_back(before, after, before)) == canonical(before)
 
 
+@_SOME
 @given(specs(), specs())
 def test_an_operation_that_changed_nothing_takes_nothing_along(spec: ClusterSpec, now: ClusterSpec) -> None:
     assert clear(take_back(spec, spec, now)) == canonical(now)
