@@ -206,7 +206,7 @@ def told(journal: Journal, path: Path) -> list[Told]:
     return sorted(found)
 
 
-def about(log: Sequence[ev.Recorded], item: ev.Recorded) -> str:  # noqa: PLR0911 - one line for each case
+def about(log: Sequence[ev.Recorded], item: ev.Recorded) -> str:
     """Return what an event is about."""
     match item.event:
         case ev.StepSucceeded(step=step) | ev.StepFailed(step=step) | ev.StepRetried(step=step):
@@ -269,15 +269,13 @@ def _texts(value: Any) -> Iterator[str]:
         case int() | float():
             yield str(value)
         case dict():
-            for pair in value.items():
-                yield from _texts(pair)
+            yield from _texts(tuple(value.items()))
         case tuple() | list():
             for item in value:
                 yield from _texts(item)
         case msgspec.Struct():
-            for name in value.__struct_fields__:
-                if getattr(value, name) != 0:
-                    yield from _texts(getattr(value, name))
+            fields = (getattr(value, name) for name in value.__struct_fields__)
+            yield from _texts(tuple(field for field in fields if field != 0))
         case _:
             raise NotImplementedError(value)
 
@@ -329,7 +327,7 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, audit_terms, instance)"
         )
         tables = ["audit_streams", "audit_entries", "audit_operations", "audit_times", "audit_format"]
-        found = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in tables}  # noqa: S608
+        found = {name: sorted(connection.execute(f"SELECT * FROM {name}")) for name in tables}
         found["audit_terms"] = sorted(connection.execute("SELECT term, doc FROM temp.vocabulary"))
     finally:
         connection.close()

@@ -31,6 +31,8 @@ TABLES: Final = {
     "audit_times": "block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL",
     "audit_format": "version INTEGER PRIMARY KEY",
 }
+AT_ONCE: Final = 2_000
+"""Events that are indexed together when the index is made anew."""
 _INDEXED: Final = ("stream", "kind", "actor", "outcome")
 """Columns of operations that are looked for; each index ends in the row's id, which is its order."""
 
@@ -177,7 +179,7 @@ class _Row(NamedTuple):
     state: bytes
 
 
-def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000, strict: bool = True) -> int:
+def build(cursor: sqlite3.Cursor, codec: Codec, *, strict: bool = True) -> int:
     """Make the index from the events, in this transaction; return how many are in it. None must be there.
 
     Raises `MalformedEvent` or `UnknownEvent` for what cannot be read, `BeyondTheEnd` where one is missing.
@@ -188,7 +190,7 @@ def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000, strict:
     indexer = Indexer(SqliteKnown(cursor, codec))
     reader = _Reader(codec, strict=strict)
     count = 0
-    for part in _parts(cursor, at_once):
+    for part in _parts(cursor, AT_ONCE):
         items = [(row.position, item) for row in part if (item := reader.read(row)) is not None]
         # what was cut off by force leaves a gap, and its positions are not used again
         for shift, run in groupby(enumerate(items), lambda item: item[1][0] - item[0]):

@@ -80,7 +80,7 @@ class Cell(NamedTuple):
 def changed(victim: Victim, cell: Cell, value: Any) -> Iterator[bool]:
     """Change a value for a while; say whether the database let it happen."""
     cast = "CAST(? AS TEXT)" if isinstance(cell.value, str) else "?"
-    statement = f"UPDATE {cell.table} SET {cell.column} = {cast} WHERE rowid = ?"  # noqa: S608
+    statement = f"UPDATE {cell.table} SET {cell.column} = {cast} WHERE rowid = ?"
     own_key = cell.column in {"rowid", "position", "id", "block", "version"} and cell.value == cell.key
     try:
         victim.run(statement, (value, cell.key))
@@ -98,7 +98,7 @@ def cells(victim: Victim, table: str) -> list[Cell]:
     return [
         Cell(table, column, key, value)
         for column in columns
-        for key, value in victim.run(f"SELECT rowid, {column} FROM {table}")  # noqa: S608
+        for key, value in victim.run(f"SELECT rowid, {column} FROM {table}")
     ]
 
 
@@ -193,12 +193,12 @@ def test_a_changed_byte_of_an_operation_in_the_index_is_found(victim: Victim) ->
 
 @pytest.mark.parametrize("table", list(TABLES))
 def test_a_row_taken_from_the_index_is_found_and_so_is_one_put_in(victim: Victim, table: str) -> None:
-    for (key,) in victim.run(f"SELECT rowid FROM {table}"):  # noqa: S608
-        victim.run(f"DELETE FROM {table} WHERE rowid = ?", (key,))  # noqa: S608
+    for (key,) in victim.run(f"SELECT rowid FROM {table}"):
+        victim.run(f"DELETE FROM {table} WHERE rowid = ?", (key,))
         assert victim.is_found()
         victim.restore()
     columns = [row[1] for row in victim.run(f"PRAGMA table_info({table})")]
-    victim.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", [9999] * len(columns))  # noqa: S608
+    victim.run(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", [9999] * len(columns))
     assert victim.is_found()
 
 
@@ -223,7 +223,7 @@ def test_a_term_taken_from_the_index_is_found_and_so_is_one_put_in(victim: Victi
 @pytest.mark.parametrize("value", ["x", b"x", "", b"", 5.5, 700, "y" * 70_000, 1 << 62])
 def test_values_of_other_types_and_sizes_are_found(victim: Victim, column: str, value: Any) -> None:
     for position in (2, 3, 8, 26):
-        victim.run(f"UPDATE stored_events SET {column} = ? WHERE rowid = ?", (value, position))  # noqa: S608
+        victim.run(f"UPDATE stored_events SET {column} = ? WHERE rowid = ?", (value, position))
         assert victim.is_found()
         victim.restore()
 
