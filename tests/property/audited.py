@@ -260,7 +260,7 @@ def words(item: ev.Recorded) -> set[str]:
     return found - {""}
 
 
-def _texts(value: Any) -> Iterator[str]:  # noqa: C901 - one case for each kind of value
+def _texts(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield str(value)
@@ -269,15 +269,13 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: C901 - one case for each kind 
         case int() | float():
             yield str(value)
         case dict():
-            for pair in value.items():
-                yield from _texts(pair)
+            yield from _texts(tuple(value.items()))
         case tuple() | list():
             for item in value:
                 yield from _texts(item)
         case msgspec.Struct():
-            for name in value.__struct_fields__:
-                if getattr(value, name) != 0:
-                    yield from _texts(getattr(value, name))
+            fields = (getattr(value, name) for name in value.__struct_fields__)
+            yield from _texts(tuple(field for field in fields if field != 0))
         case _:
             raise NotImplementedError(value)
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -55,16 +56,25 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(asking, "_BACK", 2)
         patch.setattr(verifying, "_AT_ONCE", 3)
         patch.setattr(log, "_ROWS_AT_ONCE", 3)
-        assert index.build.__kwdefaults__
-        patch.setitem(index.build.__kwdefaults__, "at_once", 5)
+        patch.setattr(index, "AT_ONCE", 5)
         patch.setattr(sqlite, "_Pool", Unsynced)
         yield
+
+
+@cache
+def blank() -> bytes:
+    """Return a store without events: to make one for each example would take longer than the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.sqlite"
+        open_journal(f"sqlite:///{path}", create=True).close()
+        return path.read_bytes()
 
 
 @contextmanager
 def store(items: list[Write]) -> Iterator[tuple[Journal, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.sqlite"
+        path.write_bytes(blank())
         with open_journal(f"sqlite:///{path}", create=True) as journal:
             for item in items:
                 keep(journal, item)

@@ -30,6 +30,8 @@ TABLES: Final = {
     "audit_times": "block INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL",
     "audit_format": "version INTEGER PRIMARY KEY",
 }
+AT_ONCE: Final = 2_000
+"""Events that are indexed together when the index is made anew."""
 _INDEXED: Final = ("stream", "kind", "outcome")
 """Columns of operations that are looked for; each index ends in the row's id, which is its order."""
 
@@ -174,7 +176,7 @@ class _Row(NamedTuple):
     state: bytes
 
 
-def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000, strict: bool = True) -> int:
+def build(cursor: sqlite3.Cursor, codec: Codec, *, strict: bool = True) -> int:
     """Make the index from the events, in this transaction; return how many are in it. None must be there.
 
     Raises `MalformedEvent` or `UnknownEvent` for what cannot be read, `BeyondTheEnd` where one is missing.
@@ -185,7 +187,7 @@ def build(cursor: sqlite3.Cursor, codec: Codec, *, at_once: int = 2_000, strict:
     indexer = Indexer(SqliteKnown(cursor, codec))
     reader = _Reader(codec, strict=strict)
     count = 0
-    for part in _parts(cursor, at_once):
+    for part in _parts(cursor, AT_ONCE):
         items = ((row.position, *item) for row in part if (item := reader.read(row)) is not None)
         batch = indexer.index(items)
         write(cursor, batch)

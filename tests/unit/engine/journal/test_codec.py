@@ -344,3 +344,12 @@ def test_an_old_event_means_the_same_tomorrow(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(os.environ, name, "somebody-else")
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert [Codec().decode("c", row) for row in rows] == before
+
+
+@pytest.mark.parametrize("field", ["schema", "time", "operation", "cause"])
+def test_a_number_that_no_store_can_hold_is_malformed(field: str) -> None:
+    """There is room for one bit more than in a database's integers; an archive may bring one."""
+    envelope = {"schema": 1, "time": 5, "actor": "a", "operation": 1, "cause": 0, "reason": ""}
+    values = [*(envelope | {field: 1 << 63}).values(), {"event": "LeaseRenewed"}]
+    with pytest.raises(MalformedEvent, match="LeaseRenewed"):
+        Codec().decode("c" * 32, StoredRow(1, "LeaseRenewed", msgspec.msgpack.encode(values)))

@@ -115,7 +115,16 @@ def test_many_steps_at_once_are_still_told_apart(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("cause", "operation", "step"),
     [(0, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (3, 1, 1), (4, 1, 1), (-1, 1, 1), (99, 1, 1)],
-    ids=["none", "no start", "another operation", "another step", "itself", "next", "negative", "none yet"],
+    ids=[
+        "none",
+        "no start",
+        "another operation",
+        "another step",
+        "itself",
+        "what follows",
+        "negative",
+        "none yet",
+    ],
 )
 def test_an_outcome_whose_step_is_not_to_be_found_is_about_nothing(
     cause: int, operation: int, step: int
@@ -245,9 +254,18 @@ def test_an_event_behind_one_that_is_not_in_the_index_is_refused() -> None:
 
 def view() -> OperationView:
     return OperationView(
-        cluster="web", number=7, kind="undo", summary="größe", actor="ada", reason="", started=5,
-        left=("server/x",), of=3, retries=2, events=[item(START, 1)[0]],
-    )  # fmt: skip
+        cluster="web",
+        number=7,
+        kind="undo",
+        summary="größe",
+        actor="ada",
+        reason="",
+        started=5,
+        left=("server/x",),
+        of=3,
+        retries=2,
+        events=[item(START, 1)[0]],
+    )
 
 
 def test_an_operation_is_kept_without_its_events_and_without_its_clusters_name() -> None:

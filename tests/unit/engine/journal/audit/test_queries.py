@@ -123,7 +123,23 @@ def test_what_is_said_of_operations_is_not() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x", "-1", "1.", ".1", "1.2.3", " 1", "1\n", "1 ", "1e3", "0x1", "١", "9" * 19, "1." + "9" * 19, "1;2"],
+    [
+        "x",
+        "-1",
+        "1.",
+        ".1",
+        "1.2.3",
+        " 1",
+        "1\n",
+        "1 ",
+        "1e3",
+        "0x1",
+        "١",
+        "9" * 19,
+        "1." + "9" * 19,
+        "1;2",
+        "None",
+    ],
 )
 def test_a_cursor_that_no_page_ended_with_is_refused(journal: Journal, text: str) -> None:
     with pytest.raises(InvalidInput, match="--cursor"):

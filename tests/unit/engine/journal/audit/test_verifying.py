@@ -168,11 +168,8 @@ def test_an_event_that_was_put_in_is_not_in_the_index(journal: Journal, path: Pa
 
 def test_an_event_that_was_put_in_with_a_hash_of_another_is_found(journal: Journal, path: Path) -> None:
     slip_in(path, *rows_of(journal.read(WEB)[-1:], version=13))
-    force(
-        path,
-        "INSERT INTO audit_entries "
-        "SELECT max(position) + 1, time, operation, resource, hash FROM audit_entries",
-    )
+    columns = "max(position) + 1, time, operation, resource, hash"
+    force(path, f"INSERT INTO audit_entries SELECT {columns} FROM audit_entries")
     assert said(journal) == ["event 13 is not what was written"]
 
 
