@@ -22,10 +22,10 @@ def blame(
     ],
     as_of: options.AsOf = None,
 ) -> None:
-    """Show who set each value of a resource, when, in which operation, and why.
+    """Show who set each value of a resource, when and why.
 
-    Of what is declared, and of what is at the cloud, as the log tells it; also of what is gone. Asks no
-    cloud.
+    In which operation, too: of what is declared, and of what is at the cloud, as the log tells it; also of
+    what is gone. Asks no cloud.
 
     Examples:
       kubisnap blame web pool/workers

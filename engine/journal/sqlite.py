@@ -48,7 +48,7 @@ _SMALLEST_DATABASE = 512
 """Bytes: one page of the smallest size. SQLite takes a file of one byte for an empty database."""
 
 
-_TABLES = (
+_EVENTS = (
     # the column must be called rowid: the library reads it by name
     (
         "CREATE TABLE IF NOT EXISTS stored_events ("
@@ -64,7 +64,6 @@ _TABLES = (
         f"BEGIN SELECT RAISE(ABORT, 'events are never {done}d'); END"
         for done, action in (("change", "UPDATE"), ("delete", "DELETE"))
     ),
-    CHECKPOINTS,
 )
 
 
@@ -107,7 +106,7 @@ class Recorder(SQLiteApplicationRecorder):
             cursor.sqlite_cursor.row_factory = None
             if version == SCHEMA_VERSION and _format(cursor.sqlite_cursor) == audit.FORMAT:
                 return  # somebody else was faster
-            for statement in _TABLES:
+            for statement in (CHECKPOINTS,) if version else (*_EVENTS, CHECKPOINTS):
                 cursor.execute(statement)
             # one log that is damaged keeps nobody from the others
             self.build_index(cursor.sqlite_cursor, strict=False)

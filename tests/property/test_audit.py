@@ -12,7 +12,7 @@ from eventsourcing.sqlite import SQLiteConnection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kubisnap.engine.journal import log, sqlite
+from kubisnap.engine.journal import reading, sqlite
 from kubisnap.engine.journal.audit import asking, entries, sql, verifying
 from kubisnap.engine.journal.audit import sqlite as index
 from kubisnap.engine.journal.audit.queries import Query
@@ -55,7 +55,7 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(asking, "_AT_ONCE", 3)
         patch.setattr(asking, "_BACK", 2)
         patch.setattr(verifying, "_AT_ONCE", 3)
-        patch.setattr(log, "_ROWS_AT_ONCE", 3)
+        patch.setattr(reading, "_ROWS_AT_ONCE", 3)
         patch.setattr(index, "AT_ONCE", 5)
         patch.setattr(sqlite, "_Pool", Unsynced)
         yield

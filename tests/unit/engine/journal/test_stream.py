@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.errors import KubisnapError, LogMoved, MalformedEvent, NotAStore, UnknownEvent
-from kubisnap.engine.journal import log
+from kubisnap.engine.journal import reading
 from kubisnap.engine.journal.codec import MAX_EVENT_BYTES, Codec, StoredRow
 from kubisnap.engine.journal.log import Journal, open_journal
 from tests.golden.make_log import recorded
@@ -25,7 +25,7 @@ EXAMPLES = list(recorded())
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(reading, "_ROWS_AT_ONCE", 3)
 
 
 def slipped_in(path: Path, *items: ev.Recorded) -> None:
