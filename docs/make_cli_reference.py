@@ -75,8 +75,8 @@ it, or two minutes after its process wrote last.
 
 ## Undo
 
-`undo`, `redo` and `revert` plan the way back and record it as a new operation; what can be undone, and what is
-lost, is shown before. See [undo.md](undo.md).
+`undo`, `redo` and `revert` plan the way back and record it as a new operation; what can be undone, and what
+is lost, is shown before. See [undo.md](undo.md).
 
 ## Saved plans
 
