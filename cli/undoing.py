@@ -10,7 +10,7 @@ from ..engine.errors import InvalidInput
 from ..engine.journal.log import Journal
 from ..engine.operations.context import Context
 from ..engine.operations.undoing import prepare_undoing
-from . import changes, wiring
+from . import as_of, changes, wiring
 from .render.undoing import heading_of
 from .session import Session
 
@@ -25,6 +25,11 @@ def operation_named(words: list[str], field: str = "REF") -> tuple[str, int]:
     if match is None:
         raise InvalidInput(field, f"{' '.join(words)!r} is not an operation, such as web#3")
     return match[1] or "", int(match[2])
+
+
+def operation_at(journal: Journal, state: ClusterState, context: Context, text: str) -> int:
+    """Return the operation after which it was as it was at a moment: any REF. Raises `NotFound`."""
+    return as_of.find(journal, state.name, text, context.now(), field="--to").moment.operation
 
 
 def one_cluster(cluster: str, named: str, field: str) -> str:

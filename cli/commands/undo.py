@@ -1,12 +1,17 @@
 """``kubisnap undo``."""
 
-from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import options
 from ..session import Session
+
+if TYPE_CHECKING:
+    from ...engine.domain.state import ClusterState
+    from ...engine.domain.undoing import Undoing
+    from ...engine.journal.log import Journal
+    from ...engine.operations.context import Context
 
 
 def undo(
@@ -15,7 +20,7 @@ def undo(
     to: Annotated[
         str,
         typer.Option(
-            "--to", metavar="REF", help="Make it as it was after this operation: #3.", show_default=False
+            "--to", metavar="REF", help="Make it as it was then: after #3, or 2h ago.", show_default=False
         ),
     ] = "",
     max_deletions: options.MaxDeletions = None,
@@ -42,9 +47,15 @@ def undo(
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
     )
-    named, number = undoing.operation_named([to], "--to") if to else ("", 0)
+    named, number = "", 0
+    if to.lstrip("#").isdigit() or "#" in to:
+        named, number = undoing.operation_named([to], "--to")
     what = changes.Change(
         kind="undo", budget=budget, yes=yes, dry_run=dry_run, max_deletions=changes.cap(max_deletions)
     )
-    cluster = undoing.one_cluster(cluster, named, "--to")
-    undoing.carry_out(session, cluster, context, what, partial(choose_undo, to=number))
+
+    def choose(journal: "Journal", state: "ClusterState", context: "Context") -> "Undoing":
+        at = undoing.operation_at(journal, state, context, to) if to and not number else number
+        return choose_undo(journal, state, context, to=at)
+
+    undoing.carry_out(session, undoing.one_cluster(cluster, named, "--to"), context, what, choose)
