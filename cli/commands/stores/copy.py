@@ -1,10 +1,14 @@
 """``kubisnap stores copy``."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 
 from ...session import Session
+
+_TELL_EVERY = 10_000
+"""Events."""
 
 
 def copy(
@@ -35,8 +39,11 @@ def copy(
     from ....engine.journal.log import open_journal
     from ...render.style import counted
 
+    told = Counter[str]()
+
     def listen(doing: str, rows: int) -> None:
-        if session.progress != "none":
+        if session.progress != "none" and rows // _TELL_EVERY > told[doing]:
+            told[doing] = rows // _TELL_EVERY
             session.tell(f"{doing} {counted(rows, 'event')}")
 
     with open_journal(source) as old:
