@@ -1,6 +1,7 @@
 """History: a cluster's log grouped by operation, as `log` and `show` tell it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -70,26 +71,52 @@ def begun(cluster: str, item: ev.Recorded) -> OperationView:
 def tell(view: OperationView, item: ev.Recorded) -> None:
     """Add what an event says of its operation."""
     view.last = max(view.last, item.version)
-    match item.event:
-        case ev.OperationStarted() as event:
-            view.kind, view.summary = event.kind.value, event.summary
-            view.cloud, view.account, view.tool, view.of = event.cloud, event.account, event.tool, event.of
-        case ev.OperationFinished() as event:
-            view.ended, view.outcome = item.time, event.outcome.value
-            view.error, view.rolled_back, view.left = event.error, event.rolled_back, event.left
-        case ev.ResourceProvisioned(adopted=adopted):
-            view.adopted += adopted
-            view.created += not adopted
-        case ev.ResourceUpdated():
-            view.updated += 1
-        case ev.ResourceDestroyed():
-            view.deleted += 1
-        case ev.ResourceLost():
-            view.lost += 1
-        case ev.StepRetried():
-            view.retries += 1
-        case _:
-            pass
+    told = _TELL.get(type(item.event))
+    if told is not None:
+        told(view, item.event, item.time)
+
+
+def _tell_start(view: OperationView, event: ev.OperationStarted, _: int) -> None:
+    view.kind, view.summary = event.kind.value, event.summary
+    view.cloud, view.account, view.tool, view.of = event.cloud, event.account, event.tool, event.of
+
+
+def _tell_end(view: OperationView, event: ev.OperationFinished, time: int) -> None:
+    view.ended, view.outcome = time, event.outcome.value
+    view.error, view.rolled_back, view.left = event.error, event.rolled_back, event.left
+
+
+def _tell_provisioned(view: OperationView, event: ev.ResourceProvisioned, _: int) -> None:
+    view.adopted += event.adopted
+    view.created += not event.adopted
+
+
+def _tell_updated(view: OperationView, _: ev.ResourceUpdated, __: int) -> None:
+    view.updated += 1
+
+
+def _tell_destroyed(view: OperationView, _: ev.ResourceDestroyed, __: int) -> None:
+    view.deleted += 1
+
+
+def _tell_lost(view: OperationView, _: ev.ResourceLost, __: int) -> None:
+    view.lost += 1
+
+
+def _tell_retry(view: OperationView, _: ev.StepRetried, __: int) -> None:
+    view.retries += 1
+
+
+_TELL: Final[dict[type[ev.Event], Callable[[OperationView, Any, int], None]]] = {
+    ev.OperationStarted: _tell_start,
+    ev.OperationFinished: _tell_end,
+    ev.ResourceProvisioned: _tell_provisioned,
+    ev.ResourceUpdated: _tell_updated,
+    ev.ResourceDestroyed: _tell_destroyed,
+    ev.ResourceLost: _tell_lost,
+    ev.StepRetried: _tell_retry,
+}
+"""What an event says of its operation, by its kind: most say nothing."""
 
 
 def narrate(item: ev.Recorded, resource: str) -> str:

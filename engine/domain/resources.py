@@ -37,7 +37,7 @@ class Key(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
+        return "/".join(self)
 
 
 class ClusterRef(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,31 +1,25 @@
 """What an event is about, and the words in it: what an audit log is searched by. Pure."""
 
-import re
-from collections.abc import Iterable
 from functools import singledispatch
-from itertools import chain, islice
 from typing import Final
 
 from . import events as ev
-from .values import add_values
+from .wording import LONGEST_WORD, MOST_WORDS, first_words, line, split, word, words_of
+
+__all__ = [
+    "CLUSTER",
+    "LONGEST_WORD",
+    "MOST_WORDS",
+    "line_of_words",
+    "split",
+    "subject",
+    "word",
+    "words",
+    "words_of",
+]
 
 CLUSTER: Final = "cluster"
 """The subject of what concerns the cluster as a whole."""
-
-MOST_WORDS: Final = 2_000
-"""Of an event with more of them the first count: PostgreSQL holds no more than a MiB of words."""
-LONGEST_WORD: Final = 80
-"""Of a longer one (a key, a token of some cloud) its beginning counts."""
-
-_PLAIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./_-]{0,78}[a-z0-9])?", re.ASCII)
-"""A text that is one word, as long as a word may be."""
-_SHORT: Final = 120
-_REMEMBERED: Final = 1 << 15
-"""So many texts that are not longer than `_SHORT`, with their words, are some megabytes."""
-_LETTERS: Final = re.compile(r"[^\W\d_]{3,}")
-_SPACES: Final = dict.fromkeys((*range(32), 127, ord('"'), ord("'")), " ")
-"""What stands between words beside spaces: controls and quotes."""
-_EDGES: Final = "`.,;:!?()[]{}<>“”‘’…"
 
 
 def subject(event: ev.Event) -> str:
@@ -105,70 +99,13 @@ def words(recorded: ev.Recorded) -> set[str]:
     more in it are words, too: ``workers-0`` is found by that, and by ``workers``. The operator's why is
     among those of the event that starts the operation.
     """
-    return set(line_of_words(recorded).split(" "))
+    return set(line_of_words(recorded).split())
 
 
 def line_of_words(recorded: ev.Recorded) -> str:
-    """Return the words of an event with spaces between them; some are there more than once."""
+    """Return the words of an event, each with a space before it; some are there more than once."""
     event = recorded.event
-    values: list[str | int] = [ev.tag_of(event)]
-    add_values(event, values)
+    found = line(ev.tag_of(event)) + line(event)
     if isinstance(event, ev.OperationStarted):
-        values.append(recorded.reason)
-    found = " ".join(filter(None, map(_words_in.__getitem__, values)))
-    return found if len(found) < 2 * MOST_WORDS else " ".join(_first(found.split(" ")))
-
-
-def word(text: str) -> str:
-    """Return one word as it is compared: without case, without punctuation around it, not too long."""
-    return text.casefold().strip(_EDGES)[:LONGEST_WORD]
-
-
-def split(text: str) -> list[str]:
-    """Return what stands between spaces, controls and quotes."""
-    return text.translate(_SPACES).split()
-
-
-def words_of(text: str) -> set[str]:
-    """Return the words of a text.
-
-    >>> sorted(words_of("Port 443, from workers-0 (10.0.0.0/16)!"))
-    ['10.0.0.0/16', '443', 'from', 'port', 'workers', 'workers-0']
-    """
-    return set(_in_order(text))
-
-
-def _in_order(text: str) -> Iterable[str]:
-    return _first(chain.from_iterable(map(_of_one, split(text))))
-
-
-def _first(found: Iterable[str]) -> Iterable[str]:
-    """Return each word once, and no more of them than are counted."""
-    return islice(dict.fromkeys(found), MOST_WORDS)
-
-
-def _of_one(text: str) -> tuple[str, ...]:
-    whole = text.casefold().strip(_EDGES)
-    if whole.isalpha() or not whole:
-        return (whole[:LONGEST_WORD],) if whole else ()
-    return (whole[:LONGEST_WORD], *(piece[:LONGEST_WORD] for piece in _LETTERS.findall(whole)))
-
-
-class _Words(dict[str | int, str]):
-    """The words in short texts and in numbers, with spaces between them: most values come again and again."""
-
-    def __missing__(self, value: str | int) -> str:
-        if not isinstance(value, str):
-            found = str(value)
-        elif _PLAIN.fullmatch(value):  # ids and addresses, most of what is new
-            found = value if value.isalpha() else " ".join((value, *_LETTERS.findall(value)))
-        else:
-            found = " ".join(_in_order(value))
-        if len(found) <= _SHORT:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[value] = found
-        return found
-
-
-_words_in: Final = _Words()
+        found += line(recorded.reason)
+    return found if len(found) <= 2 * MOST_WORDS else " ".join(("", *first_words(found.split(" ")[1:])))

@@ -32,7 +32,7 @@ from tests.property.audited import (
     writes,
 )
 
-half = settings(max_examples=max(10, settings().max_examples // 2))
+third = settings(max_examples=max(10, settings().max_examples // 3))
 """Each example is a store of its own."""
 quarter = settings(max_examples=max(10, settings().max_examples // 4))
 
@@ -53,7 +53,7 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(entries, "_STARTS", 2)
         patch.setattr(asking, "FEW", 2)
         patch.setattr(asking, "_AT_ONCE", 3)
-        patch.setattr(asking, "_BACK", 2)
+        patch.setattr(asking, "_BACK", 1)
         patch.setattr(verifying, "_AT_ONCE", 3)
         patch.setattr(reading, "_ROWS_AT_ONCE", 3)
         patch.setattr(index, "AT_ONCE", 5)
@@ -94,13 +94,13 @@ def between_pages(journal: Journal, query: Query, item: Write) -> None:
     keep(journal, item)
 
 
-@half
-@given(data=st.data(), items=writes, limit=st.integers(1, 5))
+@third
+@given(data=st.data(), items=writes(), limit=st.integers(1, 5))
 def test_the_pages_of_events_are_what_a_scan_finds(
     data: st.DataObject, items: list[Write], limit: int
 ) -> None:
     with store(items) as (journal, path):
-        for query in data.draw(st.lists(queries, min_size=1, max_size=6)):
+        for query in data.draw(st.lists(queries, min_size=1, max_size=12)):
             expected = [item[:3] for item in reversed(told(journal, path)) if fits(query, item)]
             found, cursor = [], ""
             for number in range(len(expected) + 2):
@@ -115,13 +115,13 @@ def test_the_pages_of_events_are_what_a_scan_finds(
             assert found == expected
 
 
-@half
-@given(data=st.data(), items=writes, limit=st.integers(1, 5))
+@third
+@given(data=st.data(), items=writes(), limit=st.integers(1, 5))
 def test_the_pages_of_operations_are_what_a_scan_finds(
     data: st.DataObject, items: list[Write], limit: int
 ) -> None:
     with store(items) as (journal, path):
-        for query in data.draw(st.lists(queries, min_size=1, max_size=6)):
+        for query in data.draw(st.lists(queries, min_size=1, max_size=12)):
             expected = newest_operations([item for item in told(journal, path) if fits(query, item)])
             found, cursor = [], ""
             for number in range(len(expected) + 2):
@@ -137,7 +137,7 @@ def test_the_pages_of_operations_are_what_a_scan_finds(
 
 
 @quarter
-@given(items=writes)
+@given(items=writes())
 def test_an_operation_is_told_as_its_events_tell_it(items: list[Write]) -> None:
     with store(items) as (journal, path):
         events = told(journal, path)
@@ -157,7 +157,7 @@ def test_an_operation_is_told_as_its_events_tell_it(items: list[Write]) -> None:
 
 
 @quarter
-@given(data=st.data(), items=writes, query=queries, limit=st.integers(1, 5))
+@given(data=st.data(), items=writes(), query=queries, limit=st.integers(1, 5))
 def test_what_came_after_a_position_is_what_a_scan_finds(
     data: st.DataObject, items: list[Write], query: Query, limit: int
 ) -> None:
@@ -172,7 +172,7 @@ def test_what_came_after_a_position_is_what_a_scan_finds(
 
 
 @quarter
-@given(data=st.data(), items=writes, resource=st.sampled_from(RESOURCES), time=st.sampled_from(TIMES))
+@given(data=st.data(), items=writes(), resource=st.sampled_from(RESOURCES), time=st.sampled_from(TIMES))
 def test_one_clusters_log_is_asked_as_it_is_scanned(
     data: st.DataObject, items: list[Write], resource: str, time: int
 ) -> None:
@@ -195,7 +195,7 @@ def test_one_clusters_log_is_asked_as_it_is_scanned(
 
 
 @quarter
-@given(items=writes)
+@given(items=writes())
 def test_the_index_made_anew_is_the_one_that_was_written_with_the_events(items: list[Write]) -> None:
     with store(items) as (journal, path):
         before = dump(path)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from itertools import groupby
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -86,6 +87,18 @@ class Known(Protocol):
         ...
 
 
+class _Start(NamedTuple):
+    """What is remembered of the start of a step."""
+
+    operation: int
+    step: int
+    resource: str
+
+
+_OUTCOMES: Final = frozenset((ev.StepSucceeded, ev.StepFailed, ev.StepRetried))
+"""What is about the same as the step's start, and does not say so."""
+
+
 class Indexer:
     """Makes the entries of a batch of events, in the order in which they were appended."""
 
@@ -93,7 +106,7 @@ class Indexer:
         self._known = known
         self._heads: dict[str, tuple[int, bytes]] = {}
         self._numbers: dict[str, int] = {}
-        self._starts: dict[tuple[str, int], ev.Recorded] = {}
+        self._starts: dict[tuple[str, int], _Start | None] = {}
 
     def index(self, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> Batch:
         """Return what is to be written for events, each given with its position in the store.
@@ -103,24 +116,26 @@ class Indexer:
         """
         batch = Batch()
         for position, recorded, row in items:
-            hashed = self._link(recorded.stream, row)
-            self._note_time(batch, position, recorded.time)
-            if recorded.stream.startswith(NAMES):
+            stream = recorded.stream
+            hashed = self._link(stream, row)
+            if stream.startswith(NAMES):
                 batch.entries.append(Entry(position, recorded.time, 0, "", hashed))
                 continue
-            number = self._number(recorded.stream)
+            number = self._numbers.get(stream) or self._number(stream)
             resource = self._resource(recorded)
             operation = self._operation(batch, position, recorded)
             batch.entries.append(Entry(position, recorded.time, operation, resource, hashed))
             batch.terms.append((position, line(recorded, number, resource)))
+        _note_times(batch)
         return batch
 
     def _link(self, stream: str, row: StoredRow) -> bytes:
-        version, before = self._heads.get(stream) or self._head(stream, row.version - 1)
-        if version != row.version - 1:
-            raise BeyondTheEnd(f"event {row.version - 1} of {stream}")
-        hashed = chain.link(before, row.version, row.tag, row.state)
-        self._heads[stream] = row.version, hashed
+        at, tag, state = row
+        version, before = self._heads.get(stream) or self._head(stream, at - 1)
+        if version != at - 1:
+            raise BeyondTheEnd(f"event {at - 1} of {stream}")
+        hashed = chain.link(before, at, tag, state)
+        self._heads[stream] = at, hashed
         return hashed
 
     def _head(self, stream: str, version: int) -> tuple[int, bytes]:
@@ -129,28 +144,39 @@ class Indexer:
         return version, self._known.head(stream, version)
 
     def _number(self, stream: str) -> int:
-        if stream not in self._numbers:
-            self._numbers[stream] = self._known.number(stream)
-        return self._numbers[stream]
+        self._numbers[stream] = found = self._known.number(stream)
+        return found
 
     def _resource(self, recorded: ev.Recorded) -> str:
         """Return what an event is about; what came of a step is about what the step was about."""
         event = recorded.event
+        kind = type(event)
+        if kind in _OUTCOMES:
+            start = self._start(recorded.stream, recorded.cause, recorded.version)
+            same = start is not None and start[:2] == (recorded.operation, event.step)
+            return start.resource if same else ""
         found = subject(event)
-        if isinstance(event, ev.StepStarted):
-            if len(self._starts) > _STARTS:  # the store is asked instead
-                self._starts.clear()
-            self._starts[recorded.stream, recorded.version] = recorded
-        if found or not isinstance(event, ev.StepSucceeded | ev.StepFailed | ev.StepRetried):
-            return found
-        at = recorded.stream, recorded.cause
-        start = self._starts.get(at)
-        if start is None and 0 < recorded.cause < recorded.version:  # what comes later is not known yet
-            start = self._known.event(*at)
-        if start is None or start.operation != recorded.operation:
-            return ""
-        same = isinstance(start.event, ev.StepStarted) and start.event.step == event.step
-        return subject(start.event) if same else ""
+        if kind is ev.StepStarted:
+            self._remember((recorded.stream, recorded.version), _Start(recorded.operation, event.step, found))
+        return found
+
+    def _start(self, stream: str, version: int, before: int) -> _Start | None:
+        """Return what started a step, if the event that caused its outcome did."""
+        at = stream, version
+        if at in self._starts:
+            return self._starts[at]
+        if not 0 < version < before:  # what comes later is not known yet
+            return None
+        known, found = self._known.event(stream, version), None
+        if known is not None and isinstance(known.event, ev.StepStarted):
+            found = _Start(known.operation, known.event.step, subject(known.event))
+        return self._remember(at, found)
+
+    def _remember(self, at: tuple[str, int], start: _Start | None) -> _Start | None:
+        if len(self._starts) > _STARTS:  # the store is asked instead
+            self._starts.clear()
+        self._starts[at] = start
+        return start
 
     def _operation(self, batch: Batch, position: int, recorded: ev.Recorded) -> int:
         at = recorded.stream, recorded.operation
@@ -163,10 +189,13 @@ class Indexer:
         tell(found.view, recorded)
         return found.id
 
-    @staticmethod
-    def _note_time(batch: Batch, position: int, time: int) -> None:
-        low, high = batch.times.get(position // BLOCK, (time, time))
-        batch.times[position // BLOCK] = min(low, time), max(high, time)
+
+def _note_times(batch: Batch) -> None:
+    """Note the earliest and the latest time in each block of positions."""
+    for block, some in groupby(batch.entries, lambda entry: entry[0] // BLOCK):
+        times = [entry[1] for entry in some]
+        low, high = batch.times.get(block, (times[0], times[0]))
+        batch.times[block] = min(low, *times), max(high, *times)
 
 
 _VIEWS = msgspec.msgpack.Decoder(OperationView)

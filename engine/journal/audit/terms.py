@@ -40,14 +40,17 @@ def _marks_of_operation(cluster: int, operation: int, actor: str) -> str:
 
 @lru_cache
 def _marks_of_kind(kind: type[Event]) -> str:
-    found = mark("k", tag_of(kind))
+    found = f" {mark('k', tag_of(kind))}"
     return f"{found} {INTENT}" if kind.FAMILY == "intent" else found
 
 
 @lru_cache(maxsize=1 << 12)
 def _marks_of_resource(resource: str) -> str:
+    """Return the marks of what an event is about, and of the kind of that."""
+    if not resource:
+        return ""
     kind, named, _ = resource.partition("/")
-    return f"{mark('r', resource)} {mark('r', kind)}" if named else mark("r", kind)
+    return f" {mark('r', resource)} {mark('r', kind)}" if named else f" {mark('r', kind)}"
 
 
 def line(recorded: Recorded, cluster: int, resource: str) -> str:
@@ -55,11 +58,12 @@ def line(recorded: Recorded, cluster: int, resource: str) -> str:
 
     `cluster` is its stream's number, `resource` what it is about.
     """
-    marks = _marks_of_operation(cluster, recorded.operation, recorded.actor)
-    kind, found = _marks_of_kind(type(recorded.event)), line_of_words(recorded)
-    if resource:
-        return f"{marks} {kind} {_marks_of_resource(resource)} {found}"
-    return f"{marks} {kind} {found}"
+    return (
+        _marks_of_operation(cluster, recorded.operation, recorded.actor)
+        + _marks_of_kind(type(recorded.event))
+        + _marks_of_resource(resource)
+        + line_of_words(recorded)
+    )
 
 
 def terms(recorded: Recorded, cluster: int, resource: str) -> list[str]:
