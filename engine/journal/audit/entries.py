@@ -95,7 +95,7 @@ class _Start(NamedTuple):
     resource: str
 
 
-_OUTCOMES: Final = frozenset((ev.StepSucceeded, ev.StepFailed, ev.StepRetried))
+_OUTCOMES: Final = (ev.StepSucceeded, ev.StepFailed, ev.StepRetried)
 """What is about the same as the step's start, and does not say so."""
 
 
@@ -150,13 +150,13 @@ class Indexer:
     def _resource(self, recorded: ev.Recorded) -> str:
         """Return what an event is about; what came of a step is about what the step was about."""
         event = recorded.event
-        kind = type(event)
-        if kind in _OUTCOMES:
+        if isinstance(event, _OUTCOMES):
             start = self._start(recorded.stream, recorded.cause, recorded.version)
-            same = start is not None and start[:2] == (recorded.operation, event.step)
-            return start.resource if same else ""
+            if start is None or start[:2] != (recorded.operation, event.step):
+                return ""
+            return start.resource
         found = subject(event)
-        if kind is ev.StepStarted:
+        if isinstance(event, ev.StepStarted):
             self._remember((recorded.stream, recorded.version), _Start(recorded.operation, event.step, found))
         return found
 
