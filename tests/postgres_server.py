@@ -274,7 +274,7 @@ class Database:
         """Make it as good as new: that costs a hundredth of what a new one does."""
         self.kill_connections()
         Database(self.server, "postgres").sql(
-            f"ALTER DATABASE {self.name} RESET ALL; GRANT CONNECT, TEMPORARY ON DATABASE {self.name} TO PUBLIC"
+            f"ALTER DATABASE {self.name} RESET ALL;GRANT CONNECT, TEMPORARY ON DATABASE {self.name} TO PUBLIC"
         )
         self.sql(
             "DROP SCHEMA IF EXISTS kubisnap CASCADE; DROP SCHEMA IF EXISTS public CASCADE;"
