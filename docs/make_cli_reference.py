@@ -120,7 +120,7 @@ after a crash.
 
 | variable | for |
 |---|---|
-| `KUBISNAP_STORE` | the [event store](stores.md), as `--store`; default: `store.sqlite` in the XDG data folder |
+| `KUBISNAP_STORE` | the [event store](stores.md); `--store`; default: `store.sqlite` in the XDG data folder |
 | `KUBISNAP_ARCHIVES` | the archive store, as `--archives`; default: `snapshots` in the XDG data folder |
 | `AWS_*` | credentials, region and end point of an archive store on S3, as for every tool of AWS |
 | `KUBISNAP_ACTOR` | who acts, in the log; default: the user's name |
