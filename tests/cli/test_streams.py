@@ -82,6 +82,8 @@ SUCCESSES = (
     ("Log", "log copy"),
     ("Keys", "keys generate ops"),
     ("Keys", "keys list"),
+    ("StoresCopy", "stores copy sqlite:///store.sqlite sqlite:///other.sqlite"),
+    ("StoresMigrate", "stores migrate"),
     ("Doctor", "doctor --cloud sandbox"),
     ("Completion", "completion fish"),
 )
@@ -133,6 +135,7 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
                 "next: kubisnap apply web.plan",
+                "next: export KUBISNAP_STORE=sqlite:///other.sqlite",
                 "back up ops.sign: a new one is a new key, which nobody trusts yet",
                 "back up ops.age: without it, archives that are encrypted for it alone cannot be read",
                 "warning: the plan was made at position N of the log, which is at N now",
