@@ -22,7 +22,7 @@ def cold(store: Path) -> list[Figure]:
     commands = {
         "log": ["log"],
         "log --grep": ["log", "--grep", "quota exceeded"],
-        "log --events --actor": ["log", "--events", "--actor", "kaethe"],
+        "log --events --by": ["log", "--events", "--by", "kaethe"],
     }
     found: list[Figure] = []
     for name, given in commands.items():

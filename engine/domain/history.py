@@ -77,6 +77,8 @@ def tell(view: OperationView, item: ev.Recorded) -> None:
 
 
 def _tell_start(view: OperationView, event: ev.OperationStarted, _: int) -> None:
+    if view.kind:  # an operation starts once: an index has told by then what kind of events these are
+        return
     view.kind, view.summary = event.kind.value, event.summary
     view.cloud, view.account, view.tool, view.of = event.cloud, event.account, event.tool, event.of
 

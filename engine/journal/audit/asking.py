@@ -7,8 +7,9 @@ page begins; what is appended meanwhile is newer than any cursor and moves nothi
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ...domain.events import ClusterDeclared
+from ...domain.events import ClusterDeclared, Recorded
 from ...domain.history import OperationView
+from ...domain.subjects import line_of_words
 from ..codec import Codec
 from .entries import unpacked
 from .queries import Cursor, Found, Page, Query
@@ -18,6 +19,8 @@ from .terms import INTENT
 FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
+_LOOKED_AT: Final = 200
+"""Events that are looked at together for words that begin so."""
 _TURNS: Final = ("OperationStarted", "OperationFinished", "RollbackStarted", "SnapshotCaptured")
 _BACK: Final = 100
 """Events that are looked at together, back from where a time must be."""
@@ -58,6 +61,39 @@ class Audit:
         return self._events(query, limit, [(">", position)], "ASC")
 
     def _events(self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str) -> list[Found]:
+        whole, beginnings = query.without_beginnings()
+        if beginnings:
+            found = self._looked_through(whole, beginnings, limit, beside, order)
+            if found is not None:
+                return found
+        return self._indexed(query, limit, beside, order)
+
+    def _looked_through(
+        self,
+        query: Query,
+        beginnings: Sequence[str],
+        limit: int,
+        beside: Sequence[tuple[str, int]],
+        order: str,
+    ) -> list[Found] | None:
+        """Look at the events that fit the rest one by one; None: too few of a thousand have such words.
+
+        The index puts together all that begins so before it tells the first: of a beginning that is
+        frequent that is most of the store, and of one that is rare it is little.
+        """
+        found: list[Found] = []
+        after = list(beside)
+        for _ in range(0, _AT_ONCE, _LOOKED_AT):
+            some = self._indexed(query, _LOOKED_AT, after, order)
+            found += [item for item in some if _begin(item.recorded, beginnings)]
+            if len(some) < _LOOKED_AT or len(found) >= limit:
+                return found[:limit]
+            after = [*beside, ("<" if order == "DESC" else ">", some[-1].position)]
+        return None
+
+    def _indexed(
+        self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str
+    ) -> list[Found]:
         asked = self._asked(query)
         if asked is None:
             return []
@@ -75,7 +111,11 @@ class Audit:
         """Return where the events are that fit, and what must hold of their operations; None: nowhere."""
         expression = self._marks.asked(query)
         attributes = _kind_and_outcome(query)
-        if attributes:
+        if (
+            query.operation_kind
+        ):  # the mark narrows, the attribute decides: it was not told when it was marked
+            expression.append(self._marks.one_of("t", [query.operation_kind, ""]))
+        if query.outcome:
             few = self._few([*attributes, *_clusters(query)])
             if few is not None:
                 if not few:
@@ -127,9 +167,17 @@ class Audit:
         An operation's events all come after its first, whose position is its id: once the walk has
         passed a position, every operation from there on is known.
         """
+        whole, beginnings = query.without_beginnings()
+        found = self._walked(whole, limit, cursor, beginnings) if beginnings else None
+        return found or self._walked(query, limit, cursor) or ([], "")
+
+    def _walked(
+        self, query: Query, limit: int, cursor: Cursor, beginnings: Sequence[str] = ()
+    ) -> tuple[list[int], str] | None:
+        """Do so; None: there are none, or with `beginnings` too few among the first thousand events."""
         asked = self._asked(query)
         if asked is None:
-            return [], ""
+            return None
         source, attributes = asked
         fixed = [*source.where, *attributes, *self._spans.bounds(query, source.at), *times(query, "a.time")]
         if cursor.before is not None:
@@ -144,17 +192,28 @@ class Audit:
                 f"ORDER BY {source.at} DESC LIMIT {_AT_ONCE:d}",
                 arguments(parts),
             )
-            for position, operation in rows:
+            for position, operation in self._beginning(rows, beginnings) if beginnings else rows:
                 highest.setdefault(operation, position)
             at = 0 if len(rows) < _AT_ONCE else rows[-1][0] - 1
             known = sorted((item for item in highest if item > at), reverse=True)
             if not at or len(known) > limit:
                 break
+            if beginnings:
+                return None
         if len(known) <= limit:
             return known, ""
         taken = known[:limit]
         left = [position for item, position in highest.items() if item < taken[-1]]
         return taken, f"{taken[-1]}.{max([at, *left])}"
+
+    def _beginning(self, rows: Sequence[tuple[int, int]], beginnings: Sequence[str]) -> list[tuple[int, int]]:
+        """Return those rows (position, operation) in whose events words begin so."""
+        if not rows:
+            return []
+        part = among("a.position", [position for position, _ in rows])
+        found = self._found(Source("audit_entries a", "a.position", ()), [part], "")
+        fitting = {item.position for item in found if _begin(item.recorded, beginnings)}
+        return [row for row in rows if row[0] in fitting]
 
     def _views(self, ids: Sequence[int]) -> list[tuple[str, OperationView]]:
         if not ids:
@@ -330,6 +389,12 @@ class Audit:
             else:
                 high = middle - 1
         return low
+
+
+def _begin(recorded: Recorded, beginnings: Sequence[str]) -> bool:
+    """Whether an event has words that begin in all these ways."""
+    found = line_of_words(recorded)
+    return all(f" {beginning}" in found for beginning in beginnings)
 
 
 def _kind_and_outcome(query: Query) -> list[Part]:

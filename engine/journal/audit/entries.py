@@ -124,8 +124,8 @@ class Indexer:
             number = self._numbers.get(stream) or self._number(stream)
             resource = self._resource(recorded)
             operation = self._operation(batch, position, recorded)
-            batch.entries.append(Entry(position, recorded.time, operation, resource, hashed))
-            batch.terms.append((position, line(recorded, number, resource)))
+            batch.entries.append(Entry(position, recorded.time, operation.id, resource, hashed))
+            batch.terms.append((position, line(recorded, number, operation.view.kind, resource)))
         _note_times(batch)
         return batch
 
@@ -178,7 +178,7 @@ class Indexer:
         self._starts[at] = start
         return start
 
-    def _operation(self, batch: Batch, position: int, recorded: ev.Recorded) -> int:
+    def _operation(self, batch: Batch, position: int, recorded: ev.Recorded) -> Written:
         at = recorded.stream, recorded.operation
         found = batch.operations.get(at)
         if found is None:
@@ -187,7 +187,7 @@ class Indexer:
                 found = Written(position, recorded.stream, begun("", recorded), new=True)
             batch.operations[at] = found
         tell(found.view, recorded)
-        return found.id
+        return found
 
 
 def _note_times(batch: Batch) -> None:

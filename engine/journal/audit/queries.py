@@ -77,6 +77,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         timed = self.since is not None or self.until is not None
         return bool(self.actor or self.event_kind or self.resource or self.text or timed)
 
+    def without_beginnings(self) -> tuple["Query", list[str]]:
+        """Return the same without those words that are only beginnings, and these."""
+        words = self.words()
+        whole = " ".join(text for text, beginning in words if not beginning)
+        return msgspec.structs.replace(self, text=whole), [text for text, beginning in words if beginning]
+
     def words(self) -> list[tuple[str, bool]]:
         """Return the words that are asked for, and whether each is only a beginning.
 

@@ -32,7 +32,7 @@ TABLES: Final = {
 }
 AT_ONCE: Final = 2_000
 """Events that are indexed together when the index is made anew."""
-_INDEXED: Final = ("stream", "kind", "outcome")
+_INDEXED: Final = ("stream", "kind", "outcome", "stream, kind", "stream, outcome", "kind, outcome")
 """Columns of operations that are looked for; each index ends in the row's id, which is its order."""
 
 DIALECT: Final = Dialect(
@@ -55,7 +55,8 @@ def create() -> list[str]:
     """Return the statements that make the empty index."""
     tables = [f"CREATE TABLE {name} ({columns})" for name, columns in TABLES.items()]
     indexes = [
-        f"CREATE INDEX audit_operations_by_{column} ON audit_operations ({column})" for column in _INDEXED
+        f"CREATE INDEX audit_operations_by_{columns.replace(', ', '_and_')} ON audit_operations ({columns})"
+        for columns in _INDEXED
     ]
     terms = (
         "CREATE VIRTUAL TABLE audit_terms USING fts5 (terms, content='', detail=none, columnsize=0, "

@@ -1,9 +1,9 @@
 """Terms: what an event is found by. One inverted index answers every filter, alone and together.
 
-A term is a word of the event, or a mark: ``(c:7`` its cluster, ``(o:7.42`` its operation, ``(a:ada`` who,
-``(k:^step^failed`` the kind, ``(f:intent`` that it says what is wanted, ``(r:server/workers-0`` and
-``(r:server`` what it is about. Words never begin with a bracket (`subjects.words_of`): the two do not
-meet.
+A term is a word of the event, or a mark: ``(c:7`` its cluster, ``(o:7.42`` its operation, ``(t:scale`` the
+kind of that as far as it was told by then, ``(a:ada`` who, ``(k:^step^failed`` the kind, ``(f:intent`` that
+it says what is wanted, ``(r:server/workers-0`` and ``(r:server`` what it is about. Words never begin with a
+bracket (`subjects.words_of`): the two do not meet.
 """
 
 from functools import lru_cache
@@ -34,8 +34,9 @@ def mark(letter: str, value: str) -> str:
 
 
 @lru_cache(maxsize=1 << 10)
-def _marks_of_operation(cluster: int, operation: int, actor: str) -> str:
-    return " ".join((mark("c", str(cluster)), mark("o", f"{cluster}.{operation}"), mark("a", actor)))
+def _marks_of_operation(cluster: int, operation: int, kind: str, actor: str) -> str:
+    marks = ("c", str(cluster)), ("o", f"{cluster}.{operation}"), ("t", kind), ("a", actor)
+    return " ".join(mark(letter, value) for letter, value in marks)
 
 
 @lru_cache
@@ -53,19 +54,19 @@ def _marks_of_resource(resource: str) -> str:
     return f" {mark('r', resource)} {mark('r', kind)}" if named else f" {mark('r', kind)}"
 
 
-def line(recorded: Recorded, cluster: int, resource: str) -> str:
+def line(recorded: Recorded, cluster: int, kind: str, resource: str) -> str:
     """Return an event's terms with spaces between them, some of them more than once.
 
-    `cluster` is its stream's number, `resource` what it is about.
+    `cluster` is its stream's number, `kind` that of its operation, `resource` what it is about.
     """
     return (
-        _marks_of_operation(cluster, recorded.operation, recorded.actor)
+        _marks_of_operation(cluster, recorded.operation, kind, recorded.actor)
         + _marks_of_kind(type(recorded.event))
         + _marks_of_resource(resource)
         + line_of_words(recorded)
     )
 
 
-def terms(recorded: Recorded, cluster: int, resource: str) -> list[str]:
+def terms(recorded: Recorded, cluster: int, kind: str, resource: str) -> list[str]:
     """Return the terms of `line`, sorted, each once."""
-    return sorted(set(line(recorded, cluster, resource).split(" ")))
+    return sorted(set(line(recorded, cluster, kind, resource).split(" ")))

@@ -117,8 +117,8 @@ def test_a_beginning_finds_all_that_begin_so_and_nothing_else() -> None:
 def test_an_event_has_its_words_and_its_marks() -> None:
     event = ev.StepStarted(step=3, action="create", key=Key(Kind.SERVER, "workers-0"))
     (item,) = recorded([event], operation=42)
-    marks = {"(c:7", "(o:7.42", "(a:ada", "(k:^step^started", "(r:server/workers-0", "(r:server"}
-    found = terms(item, 7, "server/workers-0")
+    marks = {"(c:7", "(o:7.42", "(t:scale", "(a:ada", "(k:^step^started", "(r:server/workers-0", "(r:server"}
+    found = terms(item, 7, "scale", "server/workers-0")
     assert found == sorted(found)
     assert {term for term in found if term[0] == "("} == marks
     assert {"stepstarted", "3", "create", "server", "workers-0", "workers"} == {*found} - marks
@@ -126,6 +126,6 @@ def test_an_event_has_its_words_and_its_marks() -> None:
 
 def test_what_is_wanted_is_marked() -> None:
     wanted, done = recorded([ev.ClusterRetired(), ev.LeaseRenewed()])
-    assert INTENT in terms(wanted, 1, "cluster")
-    assert INTENT not in terms(done, 1, "")
-    assert not any(term.startswith("(r:") for term in terms(done, 1, ""))
+    assert INTENT in terms(wanted, 1, "apply", "cluster")
+    assert INTENT not in terms(done, 1, "apply", "")
+    assert not any(term.startswith("(r:") for term in terms(done, 1, "", ""))
