@@ -53,6 +53,7 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(entries, "_STARTS", 2)
         patch.setattr(asking, "FEW", 2)
         patch.setattr(asking, "_AT_ONCE", 3)
+        patch.setattr(asking, "_LOOKED_AT", 2)
         patch.setattr(asking, "_BACK", 1)
         patch.setattr(verifying, "_AT_ONCE", 3)
         patch.setattr(reading, "_ROWS_AT_ONCE", 3)

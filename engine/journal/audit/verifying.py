@@ -4,7 +4,7 @@ The chain is kept beside the events, so whoever can write both can forge both: w
 tampering by those who do not know. What is cut off at the end, of events and index alike, is not seen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -63,8 +63,8 @@ def verify_chain(run: Run, event: str, stream: str) -> ChainReport:
     Raises ValueError for a row that cannot be one of an event: its position in the log is no number.
     """
     reading = _Reading(stream)
-    for row in _rows(run, event, stream):
-        reading.take(*row)
+    for rows in _parts(run, event, stream):
+        reading.take_all(rows)
     told = _told(run, stream)
     if told >= reading.expected:
         reading.report(Problem.MISSING, reading.expected, told)
@@ -87,6 +87,31 @@ class _Reading:
     def report(self, problem: Problem, first: int, last: int) -> None:
         """Note what is wrong."""
         self.findings.append(Finding(problem=problem, first=first, last=last))
+
+    def take_all(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Look at the next events. Those that follow as they should, nearly all, are done with at once."""
+        link, position, expected = chain.link, self._position, self.expected
+        before = self.heads[0] if len(self.heads) == 1 else b""
+        for row in rows:
+            at, version, tag, state, stored = row
+            as_it_should = version == expected and at > position
+            if as_it_should and type(tag) is str and type(state) is bytes and len(tag) <= _LONGEST_TAG:
+                made = link(before, version, tag, state)
+                if made == stored:
+                    before, position, expected = made, at, expected + 1
+                    continue
+            self._resume(position, expected, before)
+            self.take(*row)
+            position, expected = self._position, self.expected
+            before = self.heads[0] if len(self.heads) == 1 else b""
+        self._resume(position, expected, before)
+
+    def _resume(self, position: int, expected: int, before: bytes) -> None:
+        """Be where so many events were sound."""
+        self.count += expected - self.expected
+        self._position, self.expected = position, expected
+        if before:
+            self.heads = (before,)
 
     def take(self, at: int, version: Any, tag: Any, state: Any, stored: Any) -> None:
         """Look at the next event, by its position in the log."""
@@ -125,7 +150,7 @@ class _Reading:
                 yield chain.link(before, version, tag, state)
 
 
-def _rows(run: Run, event: str, stream: str) -> Iterator[tuple[Any, ...]]:
+def _parts(run: Run, event: str, stream: str) -> Iterator[list[tuple[Any, ...]]]:
     last = -(1 << 62)
     while True:
         rows = run(
@@ -135,7 +160,7 @@ def _rows(run: Run, event: str, stream: str) -> Iterator[tuple[Any, ...]]:
             f"ORDER BY e.originator_version LIMIT {_AT_ONCE:d}",
             (stream, last),
         )
-        yield from rows
+        yield rows
         if len(rows) < _AT_ONCE:
             return
         last = rows[-1][1]
