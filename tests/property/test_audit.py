@@ -50,7 +50,7 @@ def _small_parts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (entries, sql):
             patch.setattr(module, "BLOCK", 4)
-        patch.setattr(entries, "_STARTS", 2)
+        patch.setattr(entries, "_CAUSES", 2)
         patch.setattr(asking, "FEW", 2)
         patch.setattr(asking, "_AT_ONCE", 3)
         patch.setattr(asking, "_BACK", 2)

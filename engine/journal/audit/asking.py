@@ -4,21 +4,22 @@ All answers are in the order of the store: what was appended later is newer. A c
 page begins; what is appended meanwhile is newer than any cursor and moves nothing.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 from ...domain.events import ClusterDeclared
 from ...domain.history import OperationView
 from ..codec import Codec
 from .entries import unpacked
 from .queries import Cursor, Found, Page, Query
-from .sql import Dialect, Marks, Part, Run, Source, Spans, among, arguments, times, where
+from .sql import Dialect, Marks, Part, Run, Source, Span, Spans, among, arguments, times, where
 from .terms import INTENT
 
 FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
 _TURNS: Final = ("OperationStarted", "OperationFinished", "RollbackStarted", "SnapshotCaptured")
+_OPERATIONS: Final = " JOIN audit_operations o ON o.id = a.operation"
 _BACK: Final = 100
 """Events that are looked at together, back from where a time must be."""
 
@@ -49,27 +50,42 @@ class Audit:
         Raises `InvalidInput` for a cursor that is none.
         """
         before = Cursor.parsed(cursor).before
-        part = [] if before is None else [("<", before)]
-        found = self._events(query, limit + 1, part, "DESC")
+        span = self._spans.span(query).upto(None if before is None else before - 1)
+        found = self._events(query, limit + 1, span, newest_first=True)
         return Page(found[:limit], str(found[limit - 1].position) if len(found) > limit else "")
 
     def after(self, query: Query, position: int, *, limit: int) -> list[Found]:
         """Return the events after a position in the store that fit, oldest first."""
-        return self._events(query, limit, [(">", position)], "ASC")
+        low, high = self._spans.span(query)
+        return self._events(query, limit, Span(max(low, position + 1), high), newest_first=False)
 
-    def _events(self, query: Query, limit: int, beside: Sequence[tuple[str, int]], order: str) -> list[Found]:
+    def _events(self, query: Query, limit: int, span: Span, *, newest_first: bool) -> list[Found]:
         asked = self._asked(query)
         if asked is None:
             return []
         source, attributes = asked
-        parts = [
-            *(Part(f"{source.at} {sign} ?", (position,)) for sign, position in beside),
-            *self._spans.bounds(query, source.at),
-            *times(query, "a.time"),
-            *attributes,
-        ]
-        operations = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
-        return self._found(source, parts, f"ORDER BY {source.at} {order} LIMIT {limit:d}", operations)
+        parts = [*times(query, "a.time"), *attributes]
+        joined = _OPERATIONS if attributes else ""
+        found: list[Found] = []
+        for here in self._windows(source, span, newest_first=newest_first):
+            end = _newest(source, limit - len(found)) if newest_first else _oldest(source, limit - len(found))
+            found += self._found(
+                source, [*here.parts(source.at), *parts], end, joined=joined, newest_first=newest_first
+            )
+            if len(found) >= limit:
+                break
+        return found
+
+    def _windows(self, source: Source, span: Span, *, newest_first: bool = True) -> Iterator[Span]:
+        """Yield where to look one after the other, until there is enough.
+
+        A store whose inverted index gives nothing in order has to sort what it finds. Of a term that is
+        in every second event that would be half of the store, for the newest twenty.
+        """
+        if not source.window:
+            yield span
+            return
+        yield from span.upto(self.newest()).windows(source.window, newest_first=newest_first)
 
     def _asked(self, query: Query) -> tuple[Source, list[Part]] | None:
         """Return where the events are that fit, and what must hold of their operations; None: nowhere."""
@@ -88,13 +104,24 @@ class Audit:
             expression.append(self._marks.one_of("a", [query.actor]))
         return self._marks.source(expression), attributes
 
-    def _found(self, source: Source, parts: Sequence[Part], end: str, joined: str = "") -> list[Found]:
+    def _found(
+        self,
+        source: Source,
+        parts: Sequence[Part],
+        end: str,
+        *,
+        joined: str = "",
+        of_events: Sequence[Part] = (),
+        newest_first: bool = False,
+    ) -> list[Found]:
+        """Return the events at the positions that are found first, with what must hold of the events."""
         every = [*source.where, *parts]
         rows = self._run(
-            f"SELECT {source.at}, a.resource, e.originator_id, e.originator_version, e.topic, e.state "  # noqa: S608
-            f"FROM {source.tables} JOIN stored_events e ON {self._event} = a.position{joined} "
-            f"{where(every)} {end}",
-            arguments(every),
+            f"SELECT f.position, f.resource, e.originator_id, e.originator_version, e.topic, e.state FROM ("  # noqa: S608
+            f"SELECT {source.at} AS position, a.resource FROM {source.tables}{joined} {where(every)} {end}) f "
+            f"JOIN stored_events e ON {self._event} = f.position {where(of_events)} "
+            f"ORDER BY f.position{' DESC' if newest_first else ''}",
+            (*arguments(every), *arguments(of_events)),
         )
         decode = self._codec.decode
         return [Found(row[0], row[1], decode(row[2], (row[3], row[4], bytes(row[5])))) for row in rows]
@@ -111,8 +138,8 @@ class Audit:
             ids, after = self._met(query, limit, at)
             return Page(self._views(ids), after)
         parts = [*_kind_and_outcome(query), *_clusters(query)]
-        parts += [] if at.before is None else [Part("o.id < ?", (at.before,))]
-        parts += self._spans.bounds(query, "o.id")
+        span = self._spans.span(query).upto(None if at.before is None else at.before - 1)
+        parts += span.parts("o.id")
         rows = self._run(
             f"SELECT o.id, o.stream, o.view FROM audit_operations o {where(parts)} "  # noqa: S608
             f"ORDER BY o.id DESC LIMIT {limit + 1:d}",
@@ -131,30 +158,49 @@ class Audit:
         if asked is None:
             return [], ""
         source, attributes = asked
-        fixed = [*source.where, *attributes, *self._spans.bounds(query, source.at), *times(query, "a.time")]
+        fixed = [*source.where, *attributes, *times(query, "a.time")]
         if cursor.before is not None:
             fixed.append(Part("a.operation < ?", (cursor.before,)))
-        joined = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
+        joined = _OPERATIONS if attributes else ""
+        span = self._spans.span(query).upto(cursor.scan)
         highest: dict[int, int] = {}
-        at = cursor.scan
-        while True:
-            parts = fixed if at is None else [*fixed, Part(f"{source.at} <= ?", (at,))]
-            rows = self._run(
-                f"SELECT {source.at}, a.operation FROM {source.tables}{joined} {where(parts)} "  # noqa: S608
-                f"ORDER BY {source.at} DESC LIMIT {_AT_ONCE:d}",
-                arguments(parts),
-            )
+        known: list[int] = []
+        at = 0
+        for here, rows in self._walked(source, fixed, joined, span):
             for position, operation in rows:
                 highest.setdefault(operation, position)
-            at = 0 if len(rows) < _AT_ONCE else rows[-1][0] - 1
+            at = here
             known = sorted((item for item in highest if item > at), reverse=True)
-            if not at or len(known) > limit:
+            if len(known) > limit:
                 break
         if len(known) <= limit:
             return known, ""
         taken = known[:limit]
         left = [position for item, position in highest.items() if item < taken[-1]]
         return taken, f"{taken[-1]}.{max([at, *left])}"
+
+    def _walked(
+        self, source: Source, parts: Sequence[Part], joined: str, span: Span
+    ) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        """Yield positions and operations of what fits, newest first, some at a time.
+
+        With them the position down to which everything was looked at, itself not included; 0 in the end.
+        """
+        most = _AT_ONCE if not source.window else _AT_ONCE * 16  # where each part is sorted anew
+        for window in self._windows(source, span):
+            here = window
+            while True:
+                every = [*parts, *here.parts(source.at)]
+                rows = self._run(
+                    f"SELECT {source.at}, a.operation FROM {source.tables}{joined} {where(every)} "  # noqa: S608
+                    f"{_newest(source, most)}",
+                    arguments(every),
+                )
+                if len(rows) < most:
+                    break
+                here = here.upto(rows[-1][0] - 1)
+                yield here.high, rows
+            yield (window.low - 1 if window.low > span.low else 0), rows
 
     def _views(self, ids: Sequence[int]) -> list[tuple[str, OperationView]]:
         if not ids:
@@ -196,9 +242,9 @@ class Audit:
 
     def event(self, cluster: str, version: int) -> Found | None:
         """Return one event of a cluster."""
-        source = Source("audit_entries a", "a.position", ())
+        source = Source("audit_entries a", "a.position", (), "a.position")
         at = Part("e.originator_id = ? AND e.originator_version = ?", (cluster, version))
-        found = self._found(source, [at], "")
+        found = self._found(source, (), "", of_events=[at])
         return found[0] if found else None
 
     def of_operation(self, cluster: str, number: int) -> list[Found]:
@@ -207,7 +253,7 @@ class Audit:
         source = self._marks.source(
             [self._marks.one_of("o", [f"{item}.{number}" for item in numbers or [0]])]
         )
-        return self._found(source, (), f"ORDER BY {source.at}")
+        return self._found(source, (), "")
 
     def about(self, cluster: str, resource: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events about a resource, oldest first, up to a position in its log."""
@@ -216,12 +262,18 @@ class Audit:
     def resources(self, cluster: str, kind: str, *, limit: int = 1_000) -> list[str]:
         """Return what the newest `limit` events about resources of a kind are about, sorted."""
         source = self._marks.source([self._of((cluster,)), self._marks.one_of("r", [kind])])
-        rows = self._run(
-            f"SELECT a.resource FROM {source.tables} {where(source.where)} "  # noqa: S608
-            f"ORDER BY {source.at} DESC LIMIT {limit:d}",
-            arguments(source.where),
-        )
-        return sorted({row[0] for row in rows})
+        found: list[str] = []
+        for here in self._windows(source, Span()):
+            every = [*source.where, *here.parts(source.at)]
+            rows = self._run(
+                f"SELECT a.resource FROM {source.tables} {where(every)} "  # noqa: S608
+                f"{_newest(source, limit - len(found))}",
+                arguments(every),
+            )
+            found += [row[0] for row in rows]
+            if len(found) >= limit:
+                break
+        return sorted(set(found))
 
     def intents(self, cluster: str, *, upto: int | None = None) -> list[Found]:
         """Return a cluster's events that say what is wanted, oldest first, up to a position in its log."""
@@ -238,7 +290,7 @@ class Audit:
     def declared_name(self, cluster: str) -> str:
         """Return the name that a cluster was declared with; empty: it was not."""
         source = self._marks.source([self._of((cluster,)), self._marks.one_of("k", ["ClusterDeclared"])])
-        found = self._found(source, (), f"ORDER BY {source.at} LIMIT 1")
+        found = self._found(source, (), _oldest(source, 1))
         event = found[0].recorded.event if found else None
         return event.name if isinstance(event, ClusterDeclared) else ""
 
@@ -249,7 +301,7 @@ class Audit:
     def _of_cluster(self, cluster: str, term: str, upto: int | None) -> list[Found]:
         source = self._marks.source([self._of((cluster,)), term])
         limit = [] if upto is None else [Part("e.originator_version <= ?", (upto,))]
-        return self._found(source, limit, f"ORDER BY {source.at}")
+        return self._found(source, (), "", of_events=limit)
 
     # ── positions ────────────────────────────────────────────────────────────────────────────
 
@@ -330,6 +382,14 @@ class Audit:
             else:
                 high = middle - 1
         return low
+
+
+def _newest(source: Source, limit: int) -> str:
+    return f"ORDER BY {source.order} DESC LIMIT {limit:d}"
+
+
+def _oldest(source: Source, limit: int) -> str:
+    return f"ORDER BY {source.order} LIMIT {limit:d}"
 
 
 def _kind_and_outcome(query: Query) -> list[Part]:

@@ -21,8 +21,8 @@ BLOCK = 1024
 """Positions of which the index knows the earliest and the latest time together."""
 
 
-_STARTS = 10_000
-"""So many steps are remembered, for what they are about."""
+_CAUSES = 10_000
+"""So many beginnings of steps are remembered, for what they are about, and other causes."""
 
 
 class Entry(NamedTuple):
@@ -93,7 +93,7 @@ class Indexer:
         self._known = known
         self._heads: dict[str, tuple[int, bytes]] = {}
         self._numbers: dict[str, int] = {}
-        self._starts: dict[tuple[str, int], ev.Recorded] = {}
+        self._causes: dict[tuple[str, int], ev.Recorded] = {}
 
     def index(self, items: Iterable[tuple[int, ev.Recorded, StoredRow]]) -> Batch:
         """Return what is to be written for events, each given with its position in the store.
@@ -111,7 +111,8 @@ class Indexer:
             number = self._number(recorded.stream)
             resource = self._resource(recorded)
             operation = self._operation(batch, position, recorded)
-            batch.entries.append(Entry(position, recorded.time, operation, resource, hashed))
+            shown = resource.replace("\0", "\ufffd")  # PostgreSQL keeps no null character in a text
+            batch.entries.append(Entry(position, recorded.time, operation, shown, hashed))
             batch.terms.append((position, line(recorded, number, resource)))
         return batch
 
@@ -138,19 +139,24 @@ class Indexer:
         event = recorded.event
         found = subject(event)
         if isinstance(event, ev.StepStarted):
-            if len(self._starts) > _STARTS:  # the store is asked instead
-                self._starts.clear()
-            self._starts[recorded.stream, recorded.version] = recorded
+            self._remember(recorded)
         if found or not isinstance(event, ev.StepSucceeded | ev.StepFailed | ev.StepRetried):
             return found
         at = recorded.stream, recorded.cause
-        start = self._starts.get(at)
+        start = self._causes.get(at)
         if start is None and 0 < recorded.cause < recorded.version:  # what comes later is not known yet
             start = self._known.event(*at)
+            if start is not None:  # many may have the same cause
+                self._remember(start)
         if start is None or start.operation != recorded.operation:
             return ""
         same = isinstance(start.event, ev.StepStarted) and start.event.step == event.step
         return subject(start.event) if same else ""
+
+    def _remember(self, cause: ev.Recorded) -> None:
+        if len(self._causes) > _CAUSES:  # the store is asked instead
+            self._causes.clear()
+        self._causes[cause.stream, cause.version] = cause
 
     def _operation(self, batch: Batch, position: int, recorded: ev.Recorded) -> int:
         at = recorded.stream, recorded.operation

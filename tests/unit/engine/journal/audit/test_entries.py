@@ -98,7 +98,7 @@ def test_a_step_that_began_long_ago_is_asked_of_the_store(outcome: ev.AnyEvent) 
 
 
 def test_many_steps_at_once_are_still_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entries, "_STARTS", 3)
+    monkeypatch.setattr(entries, "_CAUSES", 3)
     steps = range(1, 21)
     keys = [Key(Kind.SERVER, f"workers-{step}") for step in steps]
     items = [
