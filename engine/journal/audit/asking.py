@@ -116,9 +116,10 @@ class Audit:
     ) -> list[Found]:
         """Return the events at the positions that are found first, with what must hold of the events."""
         every = [*source.where, *parts]
+        positions = f"{source.at} AS position, a.resource FROM {source.tables}{joined} {where(every)} {end}"
         rows = self._run(
-            f"SELECT f.position, f.resource, e.originator_id, e.originator_version, e.topic, e.state FROM ("  # noqa: S608
-            f"SELECT {source.at} AS position, a.resource FROM {source.tables}{joined} {where(every)} {end}) f "
+            "SELECT f.position, f.resource, e.originator_id, e.originator_version, e.topic, e.state "  # noqa: S608
+            f"FROM (SELECT {positions}) f "
             f"JOIN stored_events e ON {self._event} = f.position {where(of_events)} "
             f"ORDER BY f.position{' DESC' if newest_first else ''}",
             (*arguments(every), *arguments(of_events)),
