@@ -165,7 +165,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
         text = statement.replace("?", "%s")
         with self.datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row, binary=True)
-            return cursor.execute(text.encode(), list(arguments)).fetchall()
+            # planned anew each time: how to look for a term depends on how rare it is
+            return cursor.execute(text.encode(), list(arguments), prepare=False).fetchall()
 
     def rebuild(self) -> int:
         """Drop the audit index and make it anew; whoever writes meanwhile waits."""

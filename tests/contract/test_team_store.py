@@ -1,7 +1,5 @@
 """What only the team's server can do or suffer: lost connections, roles, migrations, other programs."""
 
-import re
-import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +10,10 @@ import psycopg
 import pytest
 
 from kubisnap.engine.errors import InvalidInput, LogMoved, NotAStore, StoreDenied, StoreUnusable
+from kubisnap.engine.journal import checkpoints
 from kubisnap.engine.journal import postgres_connections as connections
 from kubisnap.engine.journal import postgres_schema as schema
+from kubisnap.engine.journal.audit.queries import Query
 from kubisnap.engine.journal.log import Journal, open_journal
 from kubisnap.engine.journal.postgres import PostgresRecorder
 from kubisnap.engine.journal.postgres_facts import look_at
@@ -24,7 +24,6 @@ from tests.unit.engine.starters import ENVELOPE, events
 pytestmark = pytest.mark.postgres
 
 CLUSTER = "c" * 32
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "stores.md"
 
 
 @pytest.fixture
@@ -283,32 +282,6 @@ def test_what_the_database_cannot_hold_is_told_and_nothing_of_it_is_kept(journal
 # ── roles ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def roles(team: Database) -> Iterator[Callable[[str], str]]:
-    """Set up the roles as the page says, and say the address for a member of one of them."""
-    mark = secrets.token_hex(4)
-
-    def statements(name: str) -> str:
-        (found,) = re.findall(rf"<!-- sql: {name} -->\n```sql\n(.+?)```", PAGE.read_text("utf-8"), re.DOTALL)
-        renamed = re.sub(r"kubisnap_(owner|operator|auditor)", rf"\1_{mark}", found)
-        return renamed.replace("DATABASE kubisnap", f"DATABASE {team.name}")
-
-    team.sql(statements("setup"))
-    members = {"owner": f"owner_{mark}"}
-    team.sql(f"ALTER ROLE owner_{mark} PASSWORD 'canary-of-a-role'")
-    for role in ("operator", "auditor"):
-        members[role] = f"a_{role}_{mark}"
-        team.sql(f"CREATE ROLE a_{role}_{mark} LOGIN PASSWORD 'canary-of-a-role' IN ROLE {role}_{mark}")
-    owner = team.url_for(members["owner"])
-    open_journal(owner, create=True).close()
-    with psycopg.connect(owner, autocommit=True) as connection:
-        connection.execute(statements("grants").encode())
-    yield lambda role: team.url_for(members[role])
-    every = [*members.values(), f"operator_{mark}", f"auditor_{mark}"]
-    team.empty()
-    team.sql(f"DROP OWNED BY {', '.join(every)}; DROP ROLE {', '.join(every)}")
-
-
 def test_an_auditor_reads_and_an_operator_adds(roles: Callable[[str], str]) -> None:
     with open_journal(roles("operator"), create=True) as operator:
         operator.found(CLUSTER, "web", events(count=3), ENVELOPE)
@@ -324,6 +297,34 @@ def test_an_auditor_reads_and_an_operator_adds(roles: Callable[[str], str]) -> N
     assert [look_at(roles(role)).writes for role in ("owner", "operator", "auditor")] == [True, True, False]
 
 
+def test_an_auditor_is_answered_everything_and_only_the_owner_makes_the_index_anew(
+    roles: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 2)
+    with open_journal(roles("operator")) as operator:
+        operator.found(CLUSTER, "web", events(count=3), ENVELOPE)
+        expected = operator.read(CLUSTER)
+    with open_journal(roles("auditor")) as auditor:
+        assert auditor.state(CLUSTER).position == 3, "without checkpoints, which it may not make"
+        found = auditor.audit.events(Query(actor=ENVELOPE.actor), limit=5).items
+        assert [item.recorded for item in reversed(found)] == expected
+        assert len(auditor.audit.operations(Query(text="rejected"), limit=5).items) == 1
+        assert auditor.audit.place(CLUSTER, 3) == (ENVELOPE.time, 0)
+        assert auditor.verify(CLUSTER).findings == ()
+        assert auditor.audit_differences() == []
+    with open_journal(roles("operator")) as operator:
+        assert operator.state(CLUSTER).position == 3
+        assert recorder_of(operator).checkpoint(CLUSTER, 3) is not None
+    for role in ("operator", "auditor"):
+        with open_journal(roles(role)) as journal, pytest.raises(StoreDenied, match="permission denied"):
+            journal.rebuild_audit()
+    with open_journal(roles("owner")) as owner:
+        assert owner.rebuild_audit() == 4
+    with open_journal(roles("operator")) as operator:
+        operator.append(CLUSTER, 3, events(), ENVELOPE)
+        assert operator.audit_differences() == []
+
+
 @pytest.mark.parametrize("role", ["operator", "auditor"])
 def test_neither_of_them_can_do_anything_else(roles: Callable[[str], str], role: str) -> None:
     refused = psycopg.errors.InsufficientPrivilege
@@ -334,6 +335,10 @@ def test_neither_of_them_can_do_anything_else(roles: Callable[[str], str], role:
             "TRUNCATE kubisnap.events",
             "ALTER TABLE kubisnap.events DISABLE TRIGGER ALL",
             "DROP TABLE kubisnap.events",
+            "TRUNCATE kubisnap.audit_entries",
+            "UPDATE kubisnap.audit_entries SET hash = ''",
+            "DELETE FROM kubisnap.audit_operations",
+            "DELETE FROM kubisnap.checkpoints",
             "INSERT INTO kubisnap.migrations (version) VALUES (9)",
             "CREATE TABLE kubisnap.mine ()",
             "SET session_replication_role = replica",
