@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ...domain import events as ev
 from ...errors import MalformedEvent, UnknownEvent
@@ -168,14 +168,8 @@ def add(cursor: sqlite3.Cursor, codec: Codec, items: Iterable[tuple[int, ev.Reco
     write(cursor, Indexer(SqliteKnown(cursor, codec)).index(items))
 
 
-class _Row(NamedTuple):
-    """An event as it is in the store: the last three are its `StoredRow`."""
-
-    position: int
-    stream: str
-    version: int
-    tag: str
-    state: bytes
+_Row = tuple[int, str, int, str, bytes]
+"""An event as it is in the store: position, stream, and the three of its `StoredRow`."""
 
 
 def build(cursor: sqlite3.Cursor, codec: Codec, *, strict: bool = True) -> int:
@@ -190,8 +184,7 @@ def build(cursor: sqlite3.Cursor, codec: Codec, *, strict: bool = True) -> int:
     reader = _Reader(codec, strict=strict)
     count = 0
     for part in _parts(cursor, AT_ONCE):
-        items = ((row.position, *item) for row in part if (item := reader.read(row)) is not None)
-        batch = indexer.index(items)
+        batch = indexer.index(reader.read(part))
         write(cursor, batch)
         count += len(batch.entries)
     return count
@@ -201,30 +194,32 @@ class _Reader:
     """Decodes events, and knows which logs cannot be read to their end."""
 
     def __init__(self, codec: Codec, *, strict: bool) -> None:
-        self._codec = codec
+        self._decode = codec.decode
         self._strict = strict
         self._last: dict[str, int] = {}
         self._left: set[str] = set()
 
-    def read(self, row: _Row) -> tuple[ev.Recorded, StoredRow] | None:
-        """Return an event; None: it is behind something that cannot be read."""
-        if row.stream in self._left:
-            return None
-        try:
-            recorded = self._next(row)
-        except (MalformedEvent, UnknownEvent, BeyondTheEnd):
-            if self._strict:
-                raise
-            self._left.add(row.stream)
-            return None
-        return recorded, StoredRow(*row[2:])
+    def read(self, rows: Iterable[_Row]) -> Iterator[tuple[int, ev.Recorded, StoredRow]]:
+        """Yield events with their positions, but for those that are behind something that cannot be read."""
+        for position, stream, *rest in rows:
+            if stream in self._left:
+                continue
+            row = StoredRow._make(rest)
+            try:
+                recorded = self._next(stream, row)
+            except (MalformedEvent, UnknownEvent, BeyondTheEnd):
+                if self._strict:
+                    raise
+                self._left.add(stream)
+                continue
+            yield position, recorded, row
 
-    def _next(self, row: _Row) -> ev.Recorded:
-        expected = self._last.get(row.stream, 0) + 1
-        if row.version != expected:
-            raise BeyondTheEnd(f"event {expected} of {row.stream}")
-        self._last[row.stream] = expected
-        return self._codec.decode(row.stream, row[2:])
+    def _next(self, stream: str, row: StoredRow) -> ev.Recorded:
+        expected = self._last.get(stream, 0) + 1
+        if row[0] != expected:
+            raise BeyondTheEnd(f"event {expected} of {stream}")
+        self._last[stream] = expected
+        return self._decode(stream, row)
 
 
 def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[_Row]]:
@@ -237,7 +232,7 @@ def _parts(cursor: sqlite3.Cursor, limit: int) -> Iterator[list[_Row]]:
         ).fetchall()
         if not part:
             return
-        yield [_Row(*row) for row in part]
+        yield part
         last = part[-1][0]
 
 
