@@ -168,6 +168,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             # planned anew each time: how to look for a term depends on how rare it is
             return cursor.execute(text.encode(), list(arguments), prepare=False).fetchall()
 
+    @_again
     def rebuild(self) -> int:
         """Drop the audit index and make it anew; whoever writes meanwhile waits."""
         with self.datastore.get_connection() as connection, connection.transaction():
@@ -175,6 +176,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             connection.execute("SET LOCAL statement_timeout = 0")
             return audit.build(connection, self.codec)
 
+    @_again
     def index_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; nothing is written."""
         with self.datastore.get_connection() as connection, connection.transaction():

@@ -10,7 +10,7 @@ import pytest
 
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.state import ClusterState, apply_event
-from kubisnap.engine.errors import DamagedIndex, KubisnapError, LogMoved, NotAStore
+from kubisnap.engine.errors import DamagedIndex, KubisnapError, LogMoved, NotAStore, StoreDenied
 from kubisnap.engine.journal import checkpoints
 from kubisnap.engine.journal.audit import postgres, sqlite, verifying
 from kubisnap.engine.journal.audit.queries import Query
@@ -428,3 +428,36 @@ def test_a_checkpoint_of_another_fold_does_not_count(
     again = shelf.checkpoint(WEB, 10)
     assert again is not None
     assert again.fold == checkpoints.fingerprint(), "it was made anew"
+
+
+# ── who may do what ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.postgres
+def test_an_auditor_is_answered_everything_and_only_the_owner_makes_the_index_anew(
+    roles: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "EVERY", 2)
+    with open_journal(roles("operator")) as operator:
+        operator.found(WEB, "web", events(count=3), ENVELOPE)
+        expected = operator.read(WEB)
+    with open_journal(roles("auditor")) as auditor:
+        assert auditor.state(WEB).position == 3, "without checkpoints, which it may not make"
+        found = auditor.audit.events(Query(actor=ENVELOPE.actor), limit=5).items
+        assert [item.recorded for item in reversed(found)] == expected
+        assert len(auditor.audit.operations(Query(text="rejected"), limit=5).items) == 1
+        assert auditor.audit.place(WEB, 3) == (ENVELOPE.time, 0)
+        assert auditor.verify(WEB).findings == ()
+        assert auditor.audit_differences() == []
+    with open_journal(roles("operator")) as operator:
+        assert operator.state(WEB).position == 3
+        assert operator._recorder is not None
+        assert operator._recorder.checkpoint(WEB, 3) is not None
+    for role in ("operator", "auditor"):
+        with open_journal(roles(role)) as journal, pytest.raises(StoreDenied, match="permission denied"):
+            journal.rebuild_audit()
+    with open_journal(roles("owner")) as owner:
+        assert owner.rebuild_audit() == 4
+    with open_journal(roles("operator")) as operator:
+        operator.append(WEB, 3, events(), ENVELOPE)
+        assert operator.audit_differences() == []

@@ -1,9 +1,10 @@
 """The audit index in PostgreSQL: tables beside the events; the terms are a ``tsvector`` with a GIN index."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, Final, LiteralString
 
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, Pipeline
 from psycopg.rows import tuple_row
 
 from ...domain import events as ev
@@ -41,6 +42,9 @@ CREATE TABLE kubisnap.audit_operations (
 CREATE INDEX audit_operations_by_stream ON kubisnap.audit_operations (stream, id);
 CREATE INDEX audit_operations_by_kind ON kubisnap.audit_operations (kind, id);
 CREATE INDEX audit_operations_by_outcome ON kubisnap.audit_operations (outcome, id);
+CREATE INDEX audit_operations_by_stream_and_kind ON kubisnap.audit_operations (stream, kind, id);
+CREATE INDEX audit_operations_by_stream_and_outcome ON kubisnap.audit_operations (stream, outcome, id);
+CREATE INDEX audit_operations_by_kind_and_outcome ON kubisnap.audit_operations (kind, outcome, id);
 CREATE TABLE kubisnap.audit_times (block bigint PRIMARY KEY, low bigint NOT NULL, high bigint NOT NULL);
 """
 
@@ -179,17 +183,18 @@ def _parts(cursor: Cursor[Any]) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _write(cursor: Cursor[Any], batch: Batch) -> None:
+    """Write it all, on the way together: the answers are waited for at the end."""
     terms = dict(batch.terms)
-    for start in range(0, len(batch.entries), _AT_ONCE):
-        rows = [(*item, terms.get(item.position, "")) for item in batch.entries[start : start + _AT_ONCE]]
-        cursor.execute(_ENTRIES, [list(column) for column in zip(*rows, strict=True)])
     new = [_row(item) for item in batch.operations.values() if item.new]
     old = [(*_row(item)[3:], item.id) for item in batch.operations.values() if not item.new]
-    if new:
-        cursor.executemany(_NEW, new)
-    if old:
-        cursor.executemany(_OLD, old)
-    cursor.executemany(_TIMES, [(block, low, high) for block, (low, high) in batch.times.items()])
+    with cursor.connection.pipeline() if Pipeline.is_supported() else nullcontext():
+        for start in range(0, len(batch.entries), _AT_ONCE):
+            rows = [(*item, terms.get(item.position, "")) for item in batch.entries[start : start + _AT_ONCE]]
+            cursor.execute(_ENTRIES, [list(column) for column in zip(*rows, strict=True)])
+        for statement, items in ((_NEW, new), (_OLD, old)):
+            if items:
+                cursor.executemany(statement, items)
+        cursor.executemany(_TIMES, [(block, low, high) for block, (low, high) in batch.times.items()])
 
 
 def _row(item: Written) -> tuple[Any, ...]:
