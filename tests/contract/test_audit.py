@@ -79,6 +79,7 @@ def _small_parts() -> Iterator[None]:
         patch.setattr(entries, "_STARTS", 5)
         patch.setattr(finding, "FEW", 4)
         patch.setattr(finding, "_AT_ONCE", 30)
+        patch.setattr(finding, "_LOOKED_AT", 10)
         patch.setattr(asking, "_BACK", 5)
         patch.setattr(reading, "_ROWS_AT_ONCE", 50)
         patch.setattr(PostgresRecorder, "dialect", PostgresRecorder.dialect._replace(window=2))
