@@ -20,7 +20,7 @@ FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
 _LOOKED_AT: Final = 200
-"""Events that are looked at together for words that begin so."""
+"""Events that are looked at together at first: most pages are in them."""
 _TURNS: Final = ("OperationStarted", "OperationFinished", "RollbackStarted", "SnapshotCaptured")
 _BACK: Final = 100
 """Events that are looked at together, back from where a time must be."""
@@ -184,21 +184,22 @@ class Audit:
             fixed.append(Part("a.operation < ?", (cursor.before,)))
         joined = " JOIN audit_operations o ON o.id = a.operation" if attributes else ""
         highest: dict[int, int] = {}
-        at = cursor.scan
+        at, many, seen = cursor.scan, _LOOKED_AT, 0
         while True:
             parts = fixed if at is None else [*fixed, Part(f"{source.at} <= ?", (at,))]
             rows = self._run(
                 f"SELECT {source.at}, a.operation FROM {source.tables}{joined} {where(parts)} "  # noqa: S608
-                f"ORDER BY {source.at} DESC LIMIT {_AT_ONCE:d}",
+                f"ORDER BY {source.at} DESC LIMIT {many:d}",
                 arguments(parts),
             )
             for position, operation in self._beginning(rows, beginnings) if beginnings else rows:
                 highest.setdefault(operation, position)
-            at = 0 if len(rows) < _AT_ONCE else rows[-1][0] - 1
+            at = 0 if len(rows) < many else rows[-1][0] - 1
             known = sorted((item for item in highest if item > at), reverse=True)
             if not at or len(known) > limit:
                 break
-            if beginnings:
+            many, seen = _AT_ONCE, seen + len(rows)
+            if beginnings and seen >= _AT_ONCE:
                 return None
         if len(known) <= limit:
             return known, ""
