@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..archives import SnapshotHeader
 from ..engine.domain.refs import ByTime, LoggedRef, Now, Qualified, parse_logged_ref
 from ..engine.domain.state import ClusterState
 from ..engine.domain.times import timestamp
@@ -22,6 +21,9 @@ from ..engine.operations.moments import (
 from . import wiring
 from .render.style import rfc3339
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..archives import SnapshotHeader
 
 
 class Then(NamedTuple):
@@ -55,11 +57,11 @@ def found(journal: Journal, what: Qualified, text: str) -> Then:
     return Then(text, cluster_id, what.cluster, moment, called)
 
 
-def in_archive(text: str, file: str, now: int) -> Callable[[Marks, SnapshotHeader], Then]:
+def in_archive(text: str, file: str, now: int) -> "Callable[[Marks, SnapshotHeader], Then]":
     """Return what finds a moment in the log of an archive, for ``--at``. Raises `InvalidInput`."""
     ref = read_ref(text, now, field="--at")
 
-    def find_in(marks: Marks, header: SnapshotHeader) -> Then:
+    def find_in(marks: Marks, header: "SnapshotHeader") -> Then:
         name = header.cluster_name
         moment = find_moment(marks, ref, name, look=f"kubisnap export {file}")
         return Then(text, header.cluster_id, name, moment, name_of(marks, moment, name))

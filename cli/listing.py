@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -12,7 +12,6 @@ from ..engine.errors import InvalidInput
 from ..engine.journal.audit.queries import Found, Query
 from ..engine.journal.log import Journal
 from ..engine.operations.context import Context
-from ..engine.operations.patches import Patches
 from . import as_of as moments
 from .auditing import Asked, Rows, as_it_was, flat, pages, together
 from .exits import CODES
@@ -20,6 +19,9 @@ from .render import history as render
 from .render.differences import difference_document, patch_lines
 from .render.style import table
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..engine.operations.patches import Patches
 
 _OPERATIONS: Final = (
     "cluster",
@@ -98,7 +100,7 @@ class _Lister:
         self._journal = journal
         self._asked = asked
         self._now = now
-        self._patches = Patches(journal) if patch else None
+        self._patches = _patches(journal) if patch else None
         self._color = session.colored(sys.stdout)
         self._rows: Rows | None = None
 
@@ -235,6 +237,12 @@ class _Lister:
     def _tell_more(self, cursor: str, wanted: Wanted) -> None:
         if cursor and not wanted.follow:
             self._session.tell(f"older ones: add --cursor {cursor}")
+
+
+def _patches(journal: Journal) -> "Patches":
+    from ..engine.operations.patches import Patches
+
+    return Patches(journal)
 
 
 def _follow(

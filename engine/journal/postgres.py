@@ -165,8 +165,10 @@ class PostgresRecorder(PostgresApplicationRecorder):
         text = statement.replace("?", "%s")
         with self.datastore.get_connection() as connection:
             cursor = connection.cursor(row_factory=tuple_row, binary=True)
-            return cursor.execute(text.encode(), list(arguments)).fetchall()
+            # planned anew each time: how to look for a term depends on how rare it is
+            return cursor.execute(text.encode(), list(arguments), prepare=False).fetchall()
 
+    @_again
     def rebuild(self) -> int:
         """Drop the audit index and make it anew; whoever writes meanwhile waits."""
         with self.datastore.get_connection() as connection, connection.transaction():
@@ -174,6 +176,7 @@ class PostgresRecorder(PostgresApplicationRecorder):
             connection.execute("SET LOCAL statement_timeout = 0")
             return audit.build(connection, self.codec)
 
+    @_again
     def index_differences(self) -> list[str]:
         """Return in which tables the audit index is not what the events say; nothing is written."""
         with self.datastore.get_connection() as connection, connection.transaction():

@@ -99,12 +99,21 @@ def migrate(connection: Connection[DictRow], url: str) -> int:
         connection.execute(TURN)
         connection.execute("SET LOCAL statement_timeout = 0")
         version, has_schema = _look(connection, url)
+        if not version:
+            _refuse_encoding(connection, url)
         if not has_schema:
             connection.execute("CREATE SCHEMA kubisnap")
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             connection.execute(step, prepare=False)
             connection.execute("INSERT INTO kubisnap.migrations (version) VALUES (%s)", (number,))
     return len(MIGRATIONS)
+
+
+def _refuse_encoding(connection: Connection[DictRow], url: str) -> None:
+    """Raise `NotAStore` for a database that cannot keep every text: words are searched for as they are."""
+    found = connection.info.parameter_status("server_encoding")
+    if found not in {"UTF8", "SQL_ASCII"}:
+        raise NotAStore(url, f"its encoding is {found}: createdb --encoding=UTF8 --template=template0")
 
 
 def _look(connection: Connection[DictRow], url: str) -> tuple[int, bool]:

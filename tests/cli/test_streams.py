@@ -52,6 +52,15 @@ SUCCESSES = (
     ("Diff", "diff web@- web"),
     ("Log", "log"),
     ("Events", "log web --events -n 1000"),
+    ("Log", "log web -p"),
+    ("Log", "log web --since '#1' --by ada --as-of '#2'"),
+    ("Events", "log --grep workers --events -n 3"),
+    ("Event", "show web@e3"),
+    ("Blame", "blame web firewall/workers"),
+    ("Blame", "blame web pool/workers.count --as-of '#2'"),
+    ("Chain", "verify web"),
+    ("Index", "audit rebuild --dry-run"),
+    ("Index", "audit rebuild"),
     ("Operation", "show web#1"),
     ("Operation", "show web#2"),
     ("Snapshot", "capture web --out web.ksnap"),
@@ -82,6 +91,8 @@ SUCCESSES = (
     ("Log", "log copy"),
     ("Keys", "keys generate ops"),
     ("Keys", "keys list"),
+    ("StoresCopy", "stores copy sqlite:///store.sqlite sqlite:///other.sqlite"),
+    ("StoresMigrate", "stores migrate"),
     ("Doctor", "doctor --cloud sandbox"),
     ("Completion", "completion fish"),
 )
@@ -129,12 +140,15 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
             told = re.sub(
                 r"^(?:web\S*: )?as of \d.*Z(?:, operation #\d)?\n", "", done.err, flags=re.MULTILINE
             )
-            assert set(re.sub(r"(position|at) \d+", r"\1 N", told).splitlines()) <= {
+            assert set(re.sub(r"(position|at|cursor) [\d.]+", r"\1 N", told).splitlines()) <= {
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
                 "next: kubisnap apply web.plan",
+                "next: export KUBISNAP_STORE=sqlite:///other.sqlite",
                 "back up ops.sign: a new one is a new key, which nobody trusts yet",
                 "back up ops.age: without it, archives that are encrypted for it alone cannot be read",
+                "older ones: add --cursor N",
+                "note the head somewhere else: with it, nobody can cut the log's end off unseen",
                 "warning: the plan was made at position N of the log, which is at N now",
             }
 

@@ -1,16 +1,20 @@
 """The command line on a team's server: everything that works on a file, who may do what, no password."""
 
 import json
+import re
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubisnap.engine.journal.log import open_journal
+from tests.cli.test_following import meanwhile, scaling
+from tests.contract.store_places import postgres_place
 from tests.postgres_server import PASSWORD, Database
 
 if TYPE_CHECKING:
-    from .conftest import Desk
+    from .conftest import Desk, Done
 
 pytestmark = pytest.mark.postgres
 
@@ -132,6 +136,136 @@ def test_an_auditor_reads_everything_and_is_denied_every_change_before_it_is_mad
         assert office.picture()["sandbox"] == before
     finally:
         team.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+# ── the audit log ────────────────────────────────────────────────────────────────────────────────
+
+
+def rows_of(done: "Done") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
+
+
+def test_the_log_of_a_team_is_asked_as_that_of_a_desk(office: "Desk", team: Database) -> None:
+    """The same history on both, and the same answers to the same questions."""
+    office.ok("create web --cloud sandbox --nodes 1 --yes -m 'the shop: it''s open'")
+    office.ok("scale web workers=2 --yes -m 'more \\ to & do'")
+    office.setenv("KUBISNAP_ACTOR", "bob")
+    office.set_quota("server", 3)
+    assert office.run("scale web workers=5 --yes").status != 0
+    office.ok("capture web --out web.ksnap")
+    office.ok(f"stores copy {team.url} sqlite:///desk.sqlite")
+    lines = (
+        "log",
+        "log web -n 2",
+        "log web --by ada",
+        "log --kind scale",
+        "log --kind ServerPoolScaled --events",
+        "log web --resource server/workers-0 --events",
+        "log --resource server -n 1",
+        "log --outcome succeeded",
+        "log --outcome rolled-back",
+        "log --grep shop",
+        "log --grep 'wor* sca*'",
+        "log --grep 'a\\b:*&|c'",
+        "log web --since 2h --until now",
+        "log web --since '#2' --events -n 0",
+        "log web --as-of '#1' -p",
+        "log web -p",
+        "log -o json",
+        "log web --events -o csv -n 5",
+        "log web --events --reverse -n 5 -o jsonl",
+        "show web#2",
+        "blame web pool/workers",
+        "blame web pool/workers.count --as-of '#1'",
+        "get web --as-of '#1'",
+        "diff web#1 web",
+        "verify web",
+        "audit rebuild --dry-run",
+    )
+    now = office.clock.now()
+    screens = []
+    for store in (team.url, "sqlite:///desk.sqlite"):
+        office.clock.sleep(now - office.clock.now())
+        office.setenv("KUBISNAP_STORE", store)
+        screens.append({line: office.run(line) for line in lines})
+    there, here = screens
+    for line in lines:
+        assert there[line].status == here[line].status == 0, there[line].text
+        assert re.sub(r"\d+\.\d+$", "", there[line].out) == re.sub(r"\d+\.\d+$", "", here[line].out), line
+    assert "more \\ to & do" in there["show web#2"].out
+    assert [line for line in lines if not there[line].out.strip()] == [r"log --grep 'a\b:*&|c'"]
+    assert "#3" in there["log --outcome rolled-back"].out
+
+
+def test_an_operation_of_a_team_is_undone_and_its_cluster_forked(office: "Desk", team: Database) -> None:
+    office.ok("create web --cloud sandbox --nodes 1 --yes")
+    office.ok("scale web workers=3 --yes")
+    office.ok("undo web --yes")
+    office.ok("redo web --yes")
+    office.ok("revert web#2 --yes")
+    office.ok("fork web --at '#2' --as copy --yes")
+    with open_journal(team.url) as journal:
+        assert journal.audit_differences() == []
+        assert {claim.name for claim in journal.claims()} == {"web", "copy"}
+        state = journal.state(journal.cluster_id("copy"))
+        assert state.pools["workers"].count == 3
+    assert "revert" in office.ok("log web").out
+
+
+def test_what_a_team_adds_is_followed(office: "Desk") -> None:
+    office.ok("create web --cloud sandbox --nodes 1 --yes")
+    meanwhile(office, scaling(3), lambda: None, scaling(1))
+    done = office.run("log web --events --follow -n 1 --kind ServerPoolScaled -o jsonl")
+    assert [row["text"] for row in rows_of(done)] == ["pool workers: 1 → 3", "pool workers: 3 → 1"]
+    assert done.status == 130
+
+
+def test_pages_go_on_where_they_ended(office: "Desk") -> None:
+    office.ok("create web --cloud sandbox --nodes 1 --yes")
+    for count in (2, 3, 1):
+        office.ok(f"scale web workers={count} --yes")
+    found, cursor = [], ""
+    for _ in range(4):
+        page = json.loads(office.ok(f"log web --grep workers -n 1 -o json {cursor}").out)
+        found += [item["number"] for item in page["operations"]]
+        if not page.get("cursor"):
+            break
+        cursor = f"--cursor {page['cursor']}"
+    assert found == [4, 3, 2, 1]
+
+
+def test_an_operator_does_not_make_the_index_anew_and_the_owner_does(
+    desk: "Desk", roles: Callable[[str], str]
+) -> None:
+    desk.setenv("KUBISNAP_STORE", roles("operator"))
+    desk.ok("create web --cloud sandbox --nodes 1 --yes")
+    for role in ("operator", "auditor"):
+        desk.setenv("KUBISNAP_STORE", roles(role))
+        refused = desk.run("audit rebuild")
+        assert refused.status == 4
+        assert "does not let this user do that: permission denied" in refused.err
+        assert "hint: name a user that may" in refused.err
+        for line in (
+            "log", "log web --events --grep workers", "show web#1", "blame web pool/workers", "verify web",
+            "get web --as-of '#1'", "diff web#1 web", "audit rebuild --dry-run",
+        ):  # fmt: skip
+            desk.ok(line)
+    desk.setenv("KUBISNAP_STORE", roles("owner"))
+    assert "made the audit index anew from " in desk.ok("audit rebuild").text
+
+
+def test_a_log_that_was_tampered_with_is_told_and_so_is_an_index(office: "Desk", team: Database) -> None:
+    office.ok("create web --cloud sandbox --nodes 1 --yes")
+    postgres_place(team).force("UPDATE audit_operations SET outcome = 'failed'")
+    done = office.run("audit rebuild --dry-run")
+    assert done.status == 13
+    assert "audit_operations" in done.err
+    assert "kubisnap audit rebuild" in done.err
+    office.ok("audit rebuild")
+    postgres_place(team).force("UPDATE stored_events SET topic = 'LeaseRenewed' WHERE originator_version = 3")
+    done = office.run("verify web")
+    assert done.status == 13
+    assert "event 3 is not what was written" in done.err
 
 
 def test_without_the_driver_the_way_to_it_is_told(

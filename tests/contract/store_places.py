@@ -10,11 +10,16 @@ from typing import Any
 import psycopg
 
 from tests.postgres_server import Database
+from tests.unit.engine.damage import by_force
 
 
 @dataclass(frozen=True)
 class StorePlace:
-    """Where a store is or can be made; `sql` runs statements past kubisnap."""
+    """Where a store is or can be made; `sql` runs statements past kubisnap.
+
+    `force` runs some together with nothing that keeps events from being changed, tables by their bare names;
+    `null` is the byte 0.
+    """
 
     kind: str
     url: str
@@ -23,6 +28,8 @@ class StorePlace:
     newer: str
     sql: Callable[[str], list[tuple[Any, ...]]]
     refusal: type[Exception]
+    force: Callable[..., None]
+    null: str
 
 
 def sqlite_place(path: Path) -> StorePlace:
@@ -30,13 +37,34 @@ def sqlite_place(path: Path) -> StorePlace:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
 
+    def force(*statements: str) -> None:
+        with by_force(path) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
     url = f"sqlite:///{path}"
     return StorePlace(
-        "sqlite", url, url, "stored_events", "PRAGMA user_version=99", sql, sqlite3.IntegrityError
+        "sqlite",
+        url,
+        url,
+        "stored_events",
+        "PRAGMA user_version=99",
+        sql,
+        sqlite3.IntegrityError,
+        force,
+        "x'00'",
     )
 
 
 def postgres_place(database: Database) -> StorePlace:
+    def force(*statements: str) -> None:
+        with database.connect() as connection, connection.transaction():
+            connection.execute("SET LOCAL search_path = kubisnap")
+            connection.execute("ALTER TABLE events DISABLE TRIGGER USER")
+            for statement in statements:
+                connection.execute(statement.encode())
+            connection.execute("ALTER TABLE events ENABLE TRIGGER USER")
+
     newer = "INSERT INTO kubisnap.migrations (version) VALUES (99)"
     return StorePlace(
         "postgres",
@@ -46,4 +74,6 @@ def postgres_place(database: Database) -> StorePlace:
         newer,
         database.sql,
         psycopg.errors.InsufficientPrivilege,
+        force,
+        "'\\x00'::bytea",
     )

@@ -15,9 +15,10 @@ from kubisnap.engine.errors import (
 )
 from kubisnap.engine.journal import copying
 from kubisnap.engine.journal.copying import copy_history
-from kubisnap.engine.journal.log import Journal, open_journal
+from kubisnap.engine.journal.log import Journal, open_journal, sqlite_path
 from kubisnap.engine.journal.recorders import KeptRow, NewRow
 from tests.contract.store_places import StorePlace, postgres_place, sqlite_place
+from tests.unit.engine.damage import slip_in
 from tests.unit.engine.starters import ENVELOPE, events
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -121,8 +122,8 @@ Spoil = Callable[[Journal, Journal], object]
     [
         (lambda _, at: at.append(A, 0, events("another"), ENVELOPE), "web@aaaaaaaa", 0, False),
         (lambda _, at: at.found("d" * 32, "web", events(), ENVELOPE), "web", 0, False),
-        (lambda _, at: at.keep([(B, 2, "StepFailed", b"x")]), "shop", 0, False),
-        (lambda of, at: at.keep([(B, *of.rows(B, until=600)[-1])]), "shop", 508, False),
+        (lambda _, at: slip_in(sqlite_path(at.url), (B, 2, "StepFailed", b"x")), "shop", 0, False),
+        (lambda of, at: slip_in(sqlite_path(at.url), (B, *of.rows(B)[599])), "shop", 508, False),
         (lambda of, at: (copy_history(of, at), at.append(C, 1, events(), ENVELOPE)), "web", 1, True),
     ],
     ids=["other events", "the name is another's", "another one in the middle", "a hole", "it goes on"],

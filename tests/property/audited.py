@@ -6,7 +6,7 @@ The second reading knows nothing of the index. It goes through the events one by
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -219,13 +219,17 @@ class Told(NamedTuple):
 
 
 def told(journal: Journal, path: Path) -> list[Told]:
-    """Return all events of all clusters in the order of the store."""
+    """Return all events of all clusters in the order of the store, a file."""
     connection = sqlite3.connect(path)
     try:
         rows = connection.execute("SELECT originator_id, originator_version, rowid FROM stored_events")
-        positions = {(stream, version): position for stream, version, position in rows}
+        return told_at(journal, {(stream, version): position for stream, version, position in rows})
     finally:
         connection.close()
+
+
+def told_at(journal: Journal, positions: Mapping[tuple[str, int], int]) -> list[Told]:
+    """Return all events of all clusters, each at its position in the store."""
     found = []
     for cluster in CLUSTERS:
         log = list(journal.stream(cluster))
@@ -238,7 +242,16 @@ def told(journal: Journal, path: Path) -> list[Told]:
 
 
 def about(log: Sequence[ev.Recorded], item: ev.Recorded) -> str:
-    """Return what an event is about."""
+    """Return what an event is about, as it is shown."""
+    return _shown(_about(log, item))
+
+
+def _shown(resource: str) -> str:
+    """Return it without null characters, which PostgreSQL cannot keep in a text."""
+    return resource.replace("\0", "\ufffd")
+
+
+def _about(log: Sequence[ev.Recorded], item: ev.Recorded) -> str:
     match item.event:
         case ev.StepSucceeded(step=step) | ev.StepFailed(step=step) | ev.StepRetried(step=step):
             cause = log[item.cause - 1] if 0 < item.cause < item.version else None
@@ -321,17 +334,21 @@ def fits(query: Query, item: Told) -> bool:
         and (not query.actor or recorded.actor == query.actor)
         and (not query.kind or query.kind in (kind, item.operation.kind))
         and (not query.outcome or query.outcome == item.operation.outcome)
-        and (not query.resource or query.resource in (item.resource, item.resource.partition("/")[0]))
+        and (not query.resource or _shown(query.resource) in (item.resource, item.resource.partition("/")[0]))
         and (not query.upto or item.position <= query.upto)
-        and all(_has(words(recorded), asked) for asked in query.text.split())
+        and (not query.text or _has_all(words(recorded), query.text))
     )
+
+
+def _has_all(found: set[str], text: str) -> bool:
+    return all(_has(found, asked) for asked in _BETWEEN.split(text) if asked.strip(_AROUND))
 
 
 def _has(found: Iterable[str], asked: str) -> bool:
     text = asked.casefold()
     if text.endswith("*"):
-        return any(word.startswith(text.rstrip("*").strip(_AROUND)) for word in found)
-    return text.strip(_AROUND) in found
+        return any(word.startswith(text.rstrip("*").strip(_AROUND)[:80]) for word in found)
+    return text.strip(_AROUND)[:80] in found
 
 
 def asked(random: Random) -> Query:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubisnap.engine.journal import reading, sqlite
-from kubisnap.engine.journal.audit import asking, entries, sql, verifying
+from kubisnap.engine.journal.audit import asking, entries, finding, sql, verifying
 from kubisnap.engine.journal.audit import sqlite as index
 from kubisnap.engine.journal.audit.queries import Query
 from kubisnap.engine.journal.log import Journal, open_journal
@@ -51,9 +51,9 @@ def _small_parts() -> Iterator[None]:
         for module in (entries, sql):
             patch.setattr(module, "BLOCK", 4)
         patch.setattr(entries, "_STARTS", 2)
-        patch.setattr(asking, "FEW", 2)
-        patch.setattr(asking, "_AT_ONCE", 3)
-        patch.setattr(asking, "_LOOKED_AT", 2)
+        patch.setattr(finding, "FEW", 2)
+        patch.setattr(finding, "_AT_ONCE", 3)
+        patch.setattr(finding, "_LOOKED_AT", 2)
         patch.setattr(asking, "_BACK", 1)
         patch.setattr(verifying, "_AT_ONCE", 3)
         patch.setattr(reading, "_ROWS_AT_ONCE", 3)

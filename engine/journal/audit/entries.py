@@ -23,7 +23,7 @@ BLOCK = 1024
 
 
 _STARTS = 10_000
-"""So many steps are remembered, for what they are about."""
+"""So many beginnings of steps are remembered, for what they are about."""
 
 
 class Entry(NamedTuple):
@@ -124,7 +124,8 @@ class Indexer:
             number = self._numbers.get(stream) or self._number(stream)
             resource = self._resource(recorded)
             operation = self._operation(batch, position, recorded)
-            batch.entries.append(Entry(position, recorded.time, operation.id, resource, hashed))
+            shown = resource.replace("\0", "\ufffd")  # PostgreSQL keeps no null character in a text
+            batch.entries.append(Entry(position, recorded.time, operation.id, shown, hashed))
             batch.terms.append((position, line(recorded, number, operation.view.kind, resource)))
         _note_times(batch)
         return batch

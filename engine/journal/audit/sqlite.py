@@ -43,6 +43,7 @@ DIALECT: Final = Dialect(
     term=lambda text, beginning: f'"{text}"{" *" if beginning else ""}',
     both=" AND ",
     either=" OR ",
+    order="t.rowid",
 )
 
 

@@ -62,10 +62,10 @@ def verify_chain(run: Run, event: str, stream: str) -> ChainReport:
 
     Raises ValueError for a row that cannot be one of an event: its position in the log is no number.
     """
+    told = _told(run, stream)  # first: what is appended meanwhile is not missing
     reading = _Reading(stream)
     for rows in _parts(run, event, stream):
         reading.take_all(rows)
-    told = _told(run, stream)
     if told >= reading.expected:
         reading.report(Problem.MISSING, reading.expected, told)
     findings = tuple(_joined(reading.findings))
