@@ -78,11 +78,19 @@ def questions(seen: Sample, random: Random) -> dict[str, list[Query]]:
             *(Query(text=f"{random.choice(common)} {value}") for value in seldom[: VALUES // 2]),
         ],
         "beginning": [
-            Query(text=f"{value[: random.randint(3, max(3, len(value) - 1))]}*")
+            Query(text=f"{_beginning(value, random)}*")
             for value in (*common[: VALUES // 2], *seldom[: VALUES // 2])
         ],
         **_combined(seen, spans, common, random),
     }
+
+
+def _beginning(value: str, random: Random) -> str:
+    """Return the first three letters of a word or more, not one that ends in punctuation."""
+    for length in range(random.randint(3, max(3, len(value) - 1)), len(value)):
+        if value[length - 1].isalnum():
+            return value[:length]
+    return value
 
 
 def _combined(

@@ -41,5 +41,5 @@ def cold(store: Path) -> list[Figure]:
 def once(command: list[str]) -> float:
     """Return the wall time of one run in milliseconds."""
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return (time.perf_counter() - started) * 1000

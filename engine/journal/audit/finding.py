@@ -13,7 +13,7 @@ FEW: Final = 100
 """Operations that are asked for by their marks; more of them are met on the way soon enough."""
 _AT_ONCE: Final = 1_000
 _LOOKED_AT: Final = 200
-"""Events that are looked at together for words that begin so."""
+"""Events that are looked at together at first, where they come in order: most pages are in them."""
 _SORTED: Final = 16
 """So many times more are walked together where each part is sorted anew."""
 _OPERATIONS: Final = " JOIN audit_operations o ON o.id = a.operation"
@@ -189,17 +189,19 @@ class Finder:
 
         With them the position down to which everything was looked at, itself not included; 0 in the end.
         """
+        many = most if source.window else _LOOKED_AT
         for window in self.windows(source, span):
             here = window
             while True:
                 every = [*parts, *here.parts(source.at)]
                 rows = self._run(
                     f"SELECT {source.at}, a.operation FROM {source.tables}{joined} {where(every)} "  # noqa: S608
-                    f"{source.newest(most)}",
+                    f"{source.newest(many)}",
                     arguments(every),
                 )
-                if len(rows) < most:
+                if len(rows) < many:
                     break
+                many = most
                 here = here.upto(rows[-1][0] - 1)
                 yield here.high, rows
             yield (window.low - 1 if window.low > span.low else 0), rows
