@@ -81,10 +81,12 @@ def verifying(store: Path, count: int) -> list[Figure]:
 
 
 def _hash(store: Path, stream: str) -> None:
-    """Hash each row's bytes, which is what a chain needs at least."""
+    """Hash the bytes of each of the stream's rows, which is what a chain needs at least."""
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        for (state,) in connection.execute(
-            "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version", (stream,)
+        for _, _, state in connection.execute(
+            "SELECT originator_version, topic, state FROM stored_events "
+            "WHERE originator_id = ? ORDER BY originator_version",
+            (stream,),
         ):
             sha256(state).digest()
 

@@ -76,7 +76,8 @@ class _Words(dict[str | int, str]):
         if not isinstance(value, str):
             found = f" {value}" if value else ""
         elif _PLAIN.fullmatch(value):  # ids and addresses, most of what is new
-            found = f" {value}" if value.isalpha() else " ".join(("", value, *_LETTERS.findall(value)))
+            pieces = () if value.isalpha() or not value.islower() else _LETTERS.findall(value)
+            found = " ".join(("", value, *pieces))
         else:
             found = " ".join(("", *_in_order(value)))
         if len(found) <= _SHORT:
