@@ -40,7 +40,7 @@ def sample(audit: Audit, random: Random) -> Sample:
         everything.kinds[type(item.recorded.event).__name__] += 1
         if item.resource:
             everything.resources[item.resource] += 1
-        everything.words.update(word for word in words(item.recorded) if word.isascii() and "'" not in word)
+        everything.words.update(sorted(filter(str.isascii, words(item.recorded))))
     return everything
 
 

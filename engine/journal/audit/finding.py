@@ -163,18 +163,19 @@ class Finder:
             fixed.append(Part("a.operation < ?", (cursor.before,)))
         joined = _OPERATIONS if attributes else ""
         span = self._spans.span(query).upto(cursor.scan)
-        most = _AT_ONCE * _SORTED if source.window and not beginnings else _AT_ONCE
+        most = 2 * _LOOKED_AT if beginnings else _AT_ONCE * (_SORTED if source.window else 1)
         highest: dict[int, int] = {}
         known: list[int] = []
-        at = looked = 0
+        at = looked = fitting = 0
         for here, rows in self._walked(source, fixed, joined, span, most):
-            at, looked = here, looked + len(rows)
-            for position, operation in self._beginning(rows, beginnings) if beginnings else rows:
+            fit = self._beginning(rows, beginnings) if beginnings else rows
+            at, looked, fitting = here, looked + len(rows), fitting + len(fit)
+            for position, operation in fit:
                 highest.setdefault(operation, position)
             known = sorted((item for item in highest if item > at), reverse=True)
             if len(known) > limit:
                 break
-            if beginnings and at and looked >= _AT_ONCE:
+            if beginnings and at and looked >= (4 * _AT_ONCE if fitting > limit else _AT_ONCE):
                 return None
         if len(known) <= limit:
             return known, ""
