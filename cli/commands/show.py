@@ -10,6 +10,7 @@ from ..session import Session
 
 if TYPE_CHECKING:
     from ...engine.journal.log import Journal
+    from ..as_of import Then
 
 _NAME: Final = r"[a-z][a-z0-9-]*(?:@[0-9a-f]{8})?"
 _OPERATION: Final = re.compile(rf"(?:({_NAME})#|#?)(\d{{1,9}})", re.ASCII)
@@ -22,14 +23,15 @@ def show(
         list[str],
         typer.Argument(
             metavar="REF|PLAN",
-            help="An operation: web#3, or web 3; an event: web@e17; or the file of a saved plan.",
+            help="An operation: web#3, web 3, web@2h; an event: web@e17; a snapshot; a saved plan.",
             show_default=False,
         ),
     ],
 ) -> None:
-    """Show one operation or event in full, or a saved plan.
+    """Show one operation, event, snapshot or saved plan in full.
 
-    A plan is shown also when it cannot be carried out any more.
+    Any moment of a log names the newest operation that had begun then. A plan is shown also when it
+    cannot be carried out any more.
 
     Examples:
       kubisnap show web#1
@@ -37,9 +39,12 @@ def show(
       kubisnap show web@e3
       kubisnap show new.plan
     """
-    from ...engine.errors import InvalidInput
     from .. import saving, wiring
+    from .inspect import inspect
 
+    if len(ref) == 1 and (ref[0].startswith(("snap:", "s3://")) or ref[0].endswith(".ksnap")):
+        inspect(session, ref[0])
+        return
     if len(ref) == 1 and saving.is_file(ref[0]):
         saving.show_saved(session, ref[0], wiring.context(session))
         return
@@ -54,9 +59,19 @@ def show(
             name = wiring.only_cluster(journal, event[1] or "")
             _event(session, journal, name, int(event[2]), now)
         else:
-            raise InvalidInput(
-                "REF", f"{' '.join(ref)!r} is not an operation, such as web#3, nor an event, web@e17"
-            )
+            then = _moment(journal, " ".join(ref), now)
+            _operation(session, journal, then.name, then.moment.operation, now)
+
+
+def _moment(journal: "Journal", text: str, now: int) -> "Then":
+    """Return the moment that is typed behind a cluster's name, or alone where there is one cluster."""
+    from ...engine.domain.refs import parse_qualified
+    from .. import as_of, wiring
+
+    if text[:1] in {"@", "#"} or text[:1].isdigit():
+        return as_of.find(journal, wiring.only_cluster(journal, ""), text, now, field="REF")
+    what = parse_qualified(text, now=now, zone=wiring.local_zone())
+    return as_of.found(journal, what, text)
 
 
 def _operation(session: Session, journal: "Journal", name: str, number: int, now: int) -> None:

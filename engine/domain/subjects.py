@@ -96,8 +96,9 @@ def words(recorded: ev.Recorded) -> set[str]:
     """Return the words of an event, in lower case: its kind's, and those of all its texts and numbers.
 
     A word is what stands between spaces, without the punctuation around it; runs of three letters and
-    more in it are words, too: ``workers-0`` is found by that, and by ``workers``. The operator's why is
-    among those of the event that starts the operation.
+    more in it are words, too, if it is not longer than 32: ``workers-0`` is found by that, and by
+    ``workers``. The operator's why is among those of the event that starts the operation; numbers of
+    steps are not among them.
     """
     return set(line_of_words(recorded).split())
 

@@ -24,6 +24,8 @@ _LETTERS: Final = re.compile(r"[^\W\d_]{3,}")
 _SPACES: Final = dict.fromkeys((*range(32), 127, ord('"'), ord("'")), " ")
 """What stands between words beside spaces: controls and quotes."""
 _EDGES: Final = "`.,;:!?()[]{}<>“”‘’…"
+_PIECED: Final = 32
+"""Of a longer word (a UUID, a key) the letters in it say nothing."""
 _SHORT: Final = 120
 _REMEMBERED: Final = 1 << 15
 """So many texts that are not longer than `_SHORT`, with their words, are some megabytes."""
@@ -64,7 +66,7 @@ def _in_order(text: str) -> Iterable[str]:
 
 def _of_one(text: str) -> tuple[str, ...]:
     whole = text.casefold().strip(_EDGES)
-    if whole.isalpha() or not whole:
+    if whole.isalpha() or len(whole) > _PIECED or not whole:
         return (whole[:LONGEST_WORD],) if whole else ()
     return (whole[:LONGEST_WORD], *(piece[:LONGEST_WORD] for piece in _LETTERS.findall(whole)))
 
@@ -76,8 +78,8 @@ class _Words(dict[str | int, str]):
         if not isinstance(value, str):
             found = f" {value}" if value else ""
         elif _PLAIN.fullmatch(value):  # ids and addresses, most of what is new
-            pieces = () if value.isalpha() or not value.islower() else _LETTERS.findall(value)
-            found = " ".join(("", value, *pieces))
+            alone = value.isalpha() or len(value) > _PIECED or not value.islower()
+            found = f" {value}" if alone else " ".join(("", value, *_LETTERS.findall(value)))
         else:
             found = " ".join(("", *_in_order(value)))
         if len(found) <= _SHORT:
@@ -96,7 +98,7 @@ _of_plain: Final = _Words().__getitem__
 def line(value: Any) -> str:
     """Return the words of all texts and numbers in a value. Names of fields are not among them.
 
-    Keys of maps are. What a field does not say (empty, nought, false) is left out.
+    Keys of maps are. What a field does not say (empty, nought, false) is left out, and the numbers of steps.
     """
     return _LINES[type(value)](value)
 
@@ -166,7 +168,7 @@ def _fields(kind: type, before: str) -> _Fields:
     found = _Fields([], [])
     for name, declared in get_type_hints(kind).items():
         path = f"{before}{name}"
-        if name.isupper() or declared is bool:  # of the class, not of what is of it; or without words
+        if name.isupper() or name == "step" or declared is bool:  # of the class; or says nothing
             continue
         if declared is int or _is_text(declared):
             found.plain.append(path)

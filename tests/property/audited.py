@@ -300,7 +300,8 @@ def words(item: ev.Recorded) -> set[str]:
         found.add(whole[:80])
         # a numeral that is no digit, such as ¼, is taken for a letter
         letters = "".join(letter if letter.isalnum() and not letter.isdecimal() else " " for letter in whole)
-        found.update(run[:80] for run in letters.split() if len(run) > 2)
+        if len(whole) <= 32 or whole.isalpha():
+            found.update(run[:80] for run in letters.split() if len(run) > 2)
     return found - {""}
 
 
@@ -318,7 +319,7 @@ def _texts(value: Any) -> Iterator[str]:
             for item in value:
                 yield from _texts(item)
         case msgspec.Struct():
-            fields = (getattr(value, name) for name in value.__struct_fields__)
+            fields = (getattr(value, name) for name in value.__struct_fields__ if name != "step")
             yield from _texts(tuple(field for field in fields if field != 0))
         case _:
             raise NotImplementedError(value)

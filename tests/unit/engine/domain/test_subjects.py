@@ -98,7 +98,7 @@ def test_what_concerns_an_operation_is_about_nothing_else(event: ev.AnyEvent) ->
         ("((((", set()),
         ("x" * 100, {"x" * LONGEST_WORD}),
         ("x" * 100 + "-y", {"x" * LONGEST_WORD}),
-        ("-" + "x" * 100, {"-" + "x" * (LONGEST_WORD - 1), "x" * LONGEST_WORD}),
+        ("-" + "x" * 100, {"-" + "x" * (LONGEST_WORD - 1)}),
     ],
 )
 def test_the_words_of_a_text(text: str, expected: set[str]) -> None:
@@ -128,8 +128,13 @@ def test_the_words_are_those_of_the_kind_of_all_texts_and_of_all_numbers_but_nou
     succeeded = ev.StepSucceeded(step=1, attributes={"public-ip": "192.0.2.1"})
     first, second, third = map(words, recorded([failed, started, succeeded]))
     assert first == {"stepfailed", "quotaexceeded", "no", "room", "422"}
-    assert second >= {"stepstarted", "7", "create", "server", "workers-0", "web-workers-0", "web"}
-    assert third == {"stepsucceeded", "1", "public-ip", "public", "192.0.2.1"}
+    assert second == {"stepstarted", "create", "server", "workers-0", "workers", "web-workers-0", "web"}
+    assert third == {"stepsucceeded", "public-ip", "public", "192.0.2.1"}
+
+
+def test_letters_in_a_long_word_say_nothing() -> None:
+    assert words_of("4e4d9f1189-9bc8-4e4d-abc1-8e6e0cfcf6a4") == {"4e4d9f1189-9bc8-4e4d-abc1-8e6e0cfcf6a4"}
+    assert words_of("shop-batch-32-817f2193") == {"shop-batch-32-817f2193", "shop", "batch"}
 
 
 def test_the_operators_why_is_told_once_where_the_operation_begins() -> None:
