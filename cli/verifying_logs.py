@@ -1,10 +1,11 @@
 """Verifying a cluster's log against its hash chain, and saying what was found."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ..engine.errors import BrokenChain
+from ..engine.errors import BrokenChain, InvalidInput
 from . import wiring
 from .render.style import counted
 from .session import Session
@@ -19,6 +20,14 @@ def is_cluster(session: Session, text: str) -> bool:
         return False
     with wiring.journal(session) as journal:
         return journal.claim_of(text.partition("@")[0]) is not None
+
+
+def refuse_for_logs(name: str, options: Sequence[str]) -> None:
+    """Raise `InvalidInput` where options of archives are given for a cluster's log."""
+    if options:
+        raise InvalidInput(
+            options[0], f"that is for snapshots; {name} is a cluster", advice=f"kubisnap verify {name}"
+        )
 
 
 def verify_log(session: Session, name: str) -> None:

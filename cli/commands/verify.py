@@ -49,9 +49,18 @@ def verify(
     from ..render import archives as render
     from ..sources import locate
     from ..verifying import Verified, share_of, verify_file, verify_sample
-    from ..verifying_logs import is_cluster, verify_log
+    from ..verifying_logs import is_cluster, refuse_for_logs, verify_log
 
     if is_cluster(session, file):
+        given = {
+            "--with": parents,
+            "--read-data": read_data != "100%",
+            "--identity": identity,
+            "--trusted": trusted,
+            "--signed": signed,
+            "--archives": archives,
+        }
+        refuse_for_logs(file, [name for name, value in given.items() if value])
         verify_log(session, file)
         return
     access = opening.access_of(session, identity, trusted, signed=signed, keyless=identity is None)
