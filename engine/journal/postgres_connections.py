@@ -202,7 +202,7 @@ def _telling(connection: Connection[DictRow]) -> Iterator[None]:
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise Denied(told(error)) from error
     except psycopg.Error as error:
-        if connection.closed or (error.sqlstate or "").startswith(_GONE):
+        if connection.closed or _lost(error):
             connection.close()
             raise OperationalError(told(error)) from error
         if isinstance(error, psycopg.InterfaceError):
@@ -210,6 +210,13 @@ def _telling(connection: Connection[DictRow]) -> Iterator[None]:
         if isinstance(error, psycopg.OperationalError | psycopg.DataError):
             raise Declined(told(error)) from error
         raise DatabaseError(told(error)) from error
+
+
+def _lost(error: psycopg.Error) -> bool:
+    """Whether an error is of the connection: a server says so by its code, and libpq has no code at all."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_GONE)
 
 
 def told(error: psycopg.Error) -> str:
