@@ -1,15 +1,16 @@
 """The list that `kubisnap log` prints: operations or events, as text, JSON, JSON lines, CSV; and its tail."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import msgspec
 import typer
 
 from ..engine.domain.history import OperationView, narrate
 from ..engine.errors import InvalidInput
-from ..engine.journal.audit.queries import Found, Query
+from ..engine.journal.audit.queries import Found, Page, Query
 from ..engine.journal.log import Journal
 from ..engine.operations.context import Context
 from . import as_of as moments
@@ -22,6 +23,8 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.operations.patches import Patches
+
+T = TypeVar("T")
 
 _OPERATIONS: Final = (
     "cluster",
@@ -82,8 +85,12 @@ def show(session: Session, journal: Journal, asked: Asked, wanted: Wanted, conte
     """Print the list, and with `follow` what is added to it until Ctrl-C."""
     if asked.then is not None:
         moments.echo(session, asked.then)
-    lister = _Lister(session, journal, asked, context.now(), patch=wanted.patch)
+    if wanted.follow and session.json:
+        raise InvalidInput("--follow", "one document cannot go on", advice="add -o jsonl")
     newest = journal.audit.newest()
+    if wanted.follow:  # what is added from here on is told by following, and not twice
+        asked = asked._replace(query=msgspec.structs.replace(asked.query, upto=newest))
+    lister = _Lister(session, journal, asked, context.now(), patch=wanted.patch)
     if session.output in {"jsonl", "csv"}:
         lister.rows(wanted)
     elif wanted.events:
@@ -91,7 +98,8 @@ def show(session: Session, journal: Journal, asked: Asked, wanted: Wanted, conte
     else:
         lister.operations(wanted)
     if wanted.follow:
-        _follow(lister, journal, asked.query, wanted, context, newest)
+        query = msgspec.structs.replace(asked.query, upto=0)
+        _follow(lister, journal, query, wanted, context, newest)
 
 
 class _Lister:
@@ -103,10 +111,14 @@ class _Lister:
         self._patches = _patches(journal) if patch else None
         self._color = session.colored(sys.stdout)
         self._rows: Rows | None = None
+        self.unfinished: list[tuple[str, int]] = []
+        """Operations that were listed, by cluster and number, and had not ended."""
 
     def named(self, cluster_id: str, view: OperationView) -> OperationView:
         """Return an operation with its cluster's name, as it was at the moment that is asked for."""
         view.cluster = self._asked.names[cluster_id]
+        if not view.ended:
+            self.unfinished.append((cluster_id, view.number))
         then = self._asked.then
         return view if then is None else as_it_was(self._journal, cluster_id, view, then.moment.position)
 
@@ -165,23 +177,24 @@ class _Lister:
 
     def _documents(self, wanted: Wanted) -> Iterator[dict[str, Any]]:
         audit, query = self._journal.audit, self._asked.query
-        if wanted.reverse or wanted.follow:
-            if wanted.events:
-                found = together(audit.events, query, wanted.number, wanted.cursor).items
-                yield from (self._event(item) for item in reversed(found))
-            else:
-                pairs = together(audit.operations, query, wanted.number, wanted.cursor).items
-                yield from (
-                    self._document(cluster, self.named(cluster, view)) for cluster, view in reversed(pairs)
-                )
-        elif wanted.events:
-            for page in pages(audit.events, query, wanted.number, wanted.cursor):
-                yield from map(self._event, page.items)
+        if wanted.events:
+            yield from map(self._event, self._in_order(audit.events, query, wanted))
         else:
-            for listed in pages(audit.operations, query, wanted.number, wanted.cursor):
-                yield from (
-                    self._document(cluster, self.named(cluster, view)) for cluster, view in listed.items
-                )
+            for cluster, view in self._in_order(audit.operations, query, wanted):
+                yield self._document(cluster, self.named(cluster, view))
+
+    def _in_order(self, ask: Callable[..., Page[T]], query: Query, wanted: Wanted) -> Iterator[T]:
+        """Yield answers page by page, or the oldest first; say at the end where there are more."""
+        if wanted.reverse or wanted.follow:
+            page = together(ask, query, wanted.number, wanted.cursor)
+            yield from reversed(page.items)
+            self._tell_more(page.cursor, wanted)
+            return
+        cursor = ""
+        for page in pages(ask, query, wanted.number, wanted.cursor):
+            yield from page.items
+            cursor = page.cursor
+        self._tell_more(cursor, wanted)
 
     def _event(self, item: Found) -> dict[str, Any]:
         document = render.event_document(item.recorded, item.resource)
@@ -249,7 +262,7 @@ def _follow(
     lister: _Lister, journal: Journal, query: Query, wanted: Wanted, context: Context, position: int
 ) -> None:
     """Print what is added after a position of the store: each event, or operations as they end."""
-    audit, met = journal.audit, dict[tuple[str, int], None]()
+    audit, met = journal.audit, dict.fromkeys(lister.unfinished)
     try:
         while True:
             found = audit.after(query, position, limit=_AT_ONCE)
