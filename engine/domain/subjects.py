@@ -1,6 +1,7 @@
 """What an event is about, and the words in it: what an audit log is searched by. Pure."""
 
-from functools import singledispatch
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Final
 
 from . import events as ev
@@ -22,74 +23,34 @@ CLUSTER: Final = "cluster"
 """The subject of what concerns the cluster as a whole."""
 
 
+_PARTS: Final[Mapping[type[ev.Event], tuple[str, Callable[[ev.Event], str]]]] = {
+    ev.NetworkDeclared: ("network", attrgetter("network.name")),
+    ev.SshKeyDeclared: ("ssh-key", attrgetter("ssh_key.name")),
+    ev.FirewallDeclared: ("firewall", attrgetter("firewall.name")),
+    ev.ServerPoolDeclared: ("pool", attrgetter("pool.name")),
+    ev.ServerPoolScaled: ("pool", attrgetter("pool")),
+    ev.LoadBalancerDeclared: ("load-balancer", attrgetter("load_balancer.name")),
+    ev.VolumeDeclared: ("volume", attrgetter("volume.name")),
+    ev.ReservedIpDeclared: ("reserved-ip", attrgetter("reserved_ip.name")),
+}
+"""What declares a part: the kind of the part, and where its name is. Other intents are the cluster's."""
+
+
 def subject(event: ev.Event) -> str:
     """Return what an event is about, ``firewall/web``; empty where it is about an operation or a step.
 
     The subject of a step's outcome is that of its start.
     """
     key = getattr(event, "key", None)
-    return str(key) if key is not None else _subject(event)
-
-
-@singledispatch
-def _subject(event: ev.Event) -> str:
-    del event
-    return ""
-
-
-@_subject.register
-def _(event: ev.NetworkDeclared) -> str:
-    return f"network/{event.network.name}"
-
-
-@_subject.register
-def _(event: ev.SshKeyDeclared) -> str:
-    return f"ssh-key/{event.ssh_key.name}"
-
-
-@_subject.register
-def _(event: ev.FirewallDeclared) -> str:
-    return f"firewall/{event.firewall.name}"
-
-
-@_subject.register
-def _(event: ev.ServerPoolDeclared) -> str:
-    return f"pool/{event.pool.name}"
-
-
-@_subject.register
-def _(event: ev.ServerPoolScaled) -> str:
-    return f"pool/{event.pool}"
-
-
-@_subject.register
-def _(event: ev.LoadBalancerDeclared) -> str:
-    return f"load-balancer/{event.load_balancer.name}"
-
-
-@_subject.register
-def _(event: ev.VolumeDeclared) -> str:
-    return f"volume/{event.volume.name}"
-
-
-@_subject.register
-def _(event: ev.ReservedIpDeclared) -> str:
-    return f"reserved-ip/{event.reserved_ip.name}"
-
-
-@_subject.register
-def _(event: ev.PartWithdrawn) -> str:
-    return f"{event.part}/{event.name}"
-
-
-@_subject.register(ev.ClusterDeclared)
-@_subject.register(ev.KubernetesVersionDeclared)
-@_subject.register(ev.ClusterRetired)
-@_subject.register(ev.RetirementWithdrawn)
-@_subject.register(ev.DriftPolicyDeclared)
-def _(event: ev.Event) -> str:
-    del event
-    return CLUSTER
+    if key is not None:
+        return str(key)
+    part = _PARTS.get(type(event))
+    if part is not None:
+        kind, name = part
+        return f"{kind}/{name(event)}"
+    if isinstance(event, ev.PartWithdrawn):
+        return f"{event.part}/{event.name}"
+    return CLUSTER if isinstance(event, ev.Intent) else ""
 
 
 def words(recorded: ev.Recorded) -> set[str]:

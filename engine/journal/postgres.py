@@ -14,7 +14,6 @@ from typing import Any, LiteralString
 from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import (
     DatabaseError,
-    IntegrityError,
     InterfaceError,
     OperationalError,
     StoredEvent,
@@ -25,15 +24,14 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, tuple_row
 
 from ..domain.events import Recorded
-from ..errors import DamagedIndex, LogMoved, NotAStore, StoreDenied, StoreUnusable
+from ..errors import NotAStore, StoreDenied, StoreUnusable
 from . import postgres_schema
 from .addresses import shown
 from .audit import postgres as audit
-from .audit.entries import BeyondTheEnd, IndexBehind
 from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
 from .postgres_connections import Connections, Declined, Denied, Unreachable, parameters_of
-from .recorders import KeptRow, NewRow
+from .recorders import KeptRow, NewRow, telling_conflicts
 
 ROWS_AT_ONCE = 1000
 """In one statement. An append of any size is still one transaction."""
@@ -294,15 +292,8 @@ class PostgresRecorder(PostgresApplicationRecorder):
     @contextmanager
     def telling(self, url: str, expected: int) -> Iterator[None]:
         """Turn what the library says into our errors."""
-        with telling(url):
-            try:
-                yield
-            except IntegrityError as error:
-                raise LogMoved(expected) from error
-            except BeyondTheEnd as error:
-                raise LogMoved(expected, beyond=True) from error
-            except IndexBehind as error:
-                raise DamagedIndex(f"it lacks {error}") from error
+        with telling(url), telling_conflicts(expected):
+            yield
 
     def close(self) -> None:
         """Close all connections."""

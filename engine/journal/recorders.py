@@ -3,13 +3,15 @@
 A recorder keeps rows, and beside them the audit index and checkpoints; a journal knows no database.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ..domain.events import Recorded
+from ..errors import DamagedIndex, LogMoved
+from .audit.entries import BeyondTheEnd, IndexBehind
 from .audit.sql import Dialect
 from .checkpoints import Shelf
 
@@ -25,6 +27,19 @@ class KeptRow(NamedTuple):
     version: int
     tag: str
     state: bytes
+
+
+@contextmanager
+def telling_conflicts(expected: int) -> Iterator[None]:
+    """Raise our errors for what an append met: somebody else's event, a hole, an index that is behind."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise LogMoved(expected) from error
+    except BeyondTheEnd as error:
+        raise LogMoved(expected, beyond=True) from error
+    except IndexBehind as error:
+        raise DamagedIndex(f"it lacks {error}") from error
 
 
 class Recorder(Shelf, Protocol):

@@ -17,7 +17,6 @@ from urllib.parse import quote
 from eventsourcing.domain import EventSourcingError
 from eventsourcing.persistence import (
     DatabaseError,
-    IntegrityError,
     OperationalError,
     StoredEvent,
 )
@@ -29,13 +28,12 @@ from eventsourcing.sqlite import (
 )
 
 from ..domain.events import Recorded
-from ..errors import DamagedIndex, LogMoved, NotAStore, StoreUnusable
+from ..errors import NotAStore, StoreUnusable
 from .audit import sqlite as audit
-from .audit.entries import BeyondTheEnd, IndexBehind
 from .checkpoints import TABLE as CHECKPOINTS
 from .checkpoints import Checkpoint
 from .codec import Codec, StoredRow
-from .recorders import KeptRow, NewRow
+from .recorders import KeptRow, NewRow, telling_conflicts
 
 APPLICATION_ID = 0x6B736E70
 """``ksnp``, in the file's header (https://sqlite.org/pragma.html#pragma_application_id)."""
@@ -224,15 +222,8 @@ class Recorder(SQLiteApplicationRecorder):
     @contextmanager
     def telling(self, url: str, expected: int) -> Iterator[None]:
         """Turn what the library says into our errors, and what it lets through of SQLite."""
-        with _telling(url):
-            try:
-                yield
-            except IntegrityError as error:
-                raise LogMoved(expected) from error
-            except BeyondTheEnd as error:
-                raise LogMoved(expected, beyond=True) from error
-            except IndexBehind as error:
-                raise DamagedIndex(f"it lacks {error}") from error
+        with _telling(url), telling_conflicts(expected):
+            yield
 
     def close(self) -> None:
         """Close all connections."""

@@ -322,7 +322,7 @@ def _texts(value: Any) -> Iterator[str]:
             fields = (getattr(value, name) for name in value.__struct_fields__ if name != "step")
             yield from _texts(tuple(field for field in fields if field != 0))
         case _:
-            raise NotImplementedError(value)
+            raise TypeError(value)
 
 
 def fits(query: Query, item: Told) -> bool:
