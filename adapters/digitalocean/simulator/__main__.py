@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from queue import SimpleQueue
 
 from .control import BANNER
 from .server import DigitalOceanSimulator
@@ -53,14 +54,18 @@ def _banner(simulator: DigitalOceanSimulator, accounts: Sequence[tuple[str, str]
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: Sequence[str] | None = None, *, stop: threading.Event | None = None) -> int:
-    """Serve until `stop` is set, which Ctrl-C and SIGTERM do."""
+def main(arguments: Sequence[str] | None = None, *, stop: SimpleQueue[None] | None = None) -> int:
+    """Serve until something is in `stop`, which Ctrl-C and SIGTERM put there.
+
+    A queue of this kind and no event: a signal strikes in the thread that waits, perhaps while it holds
+    the lock that telling an event would take.
+    """
     options = _parser().parse_args(arguments)
     accounts: list[tuple[str, str]] = options.account or [("first", "simulated-token")]
-    ended = stop or threading.Event()
+    ended = stop or SimpleQueue[None]()
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
+            signal.signal(number, lambda *_: ended.put(None))
     simulator = DigitalOceanSimulator(
         port=options.port,
         boot_seconds=options.boot_seconds,
@@ -80,7 +85,7 @@ def main(arguments: Sequence[str] | None = None, *, stop: threading.Event | None
     try:
         sys.stdout.write(_banner(simulator, accounts))
         sys.stdout.flush()
-        ended.wait()
+        ended.get()
     finally:
         simulator.stop()
     sys.stdout.write("The simulator has stopped; all it held is gone.\n")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from queue import SimpleQueue
 
 import pytest
 import requests
@@ -42,8 +43,8 @@ def test_it_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
 
 
 def test_without_accounts_there_is_one_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    told = threading.Event()
-    told.set()
+    told = SimpleQueue[None]()
+    told.put(None)
     statuses: list[int] = []
     # In a thread of its own, where it leaves the signals alone.
     program = threading.Thread(target=lambda: statuses.append(main(["--port", "0"], stop=told)))
