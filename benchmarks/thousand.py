@@ -40,7 +40,7 @@ from kubisnap.engine.journal.log import open_journal
 from kubisnap.engine.operations.changing import carry_out, prepare_create
 from kubisnap.engine.operations.context import Context, Pace
 from kubisnap.engine.operations.steps import Plan
-from kubisnap.engine.ports import Account, Cloud
+from kubisnap.engine.ports import Account, Allowance, Cloud
 
 WALL_BAR = 1.10
 CPU_BAR_MS = 5.0
@@ -98,6 +98,10 @@ class Metered:
     def catalogue(self) -> Catalogue:
         """Return what is on offer."""
         return self._counted(self._cloud.catalogue)
+
+    def allowance(self, region: str) -> Allowance:
+        """Return what may be made in a region."""
+        return self._counted(lambda: self._cloud.allowance(region))
 
     def create(self, request: Request) -> Accepted:
         """Ask for a resource."""

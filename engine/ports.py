@@ -23,6 +23,32 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     title: str
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of something there may be, and how many there are."""
+
+    limit: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        """Return how many more there may be."""
+        return max(0, self.limit - self.used)
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account may do in a region, as far as can be asked without doing it.
+
+    `rooms` are quotas by what they count: a kind's value (``server``), ``vcpu``, ``memory-mib`` or
+    ``volume-gib``; what is not among them nobody knows. `denied` says what the credentials may not do,
+    `unasked` what could not be asked. `ranges` are networks that are there and that no new one may overlap.
+    """
+
+    rooms: dict[str, Room] = {}
+    denied: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+    ranges: tuple[str, ...] = ()
+
+
 class Cloud(Protocol):
     """A cloud, as the engine uses it. Methods may be called from several threads at once.
 
@@ -30,7 +56,12 @@ class Cloud(Protocol):
     in use), `RateLimited(retry_after)`, `QuotaExceeded`, `Denied`, `Unavailable` (no answer, 5xx;
     `ambiguous=True` when the request may have taken effect), `Rejected` (do not retry). No method
     retries or waits for work to finish; each call has a timeout. `create`, `update` and `delete` call
-    `before_sending` as the last thing before a request that changes something leaves the process.
+    `before_sending` as the last thing before each request that changes something leaves the process.
+
+    A resource may take several requests. Until all of them had their effect it is shown as FAILED, so
+    that a plan replaces what a dead process left half done; an error of a later one is `ambiguous`,
+    and `create` asked again goes on with what it finds under its name. `delete` goes on likewise, and
+    refuses with `Conflict` before it takes anything away from something that is in use.
     """
 
     @property
@@ -44,6 +75,10 @@ class Cloud(Protocol):
 
     def catalogue(self) -> Catalogue:
         """Return what is on offer."""
+        ...
+
+    def allowance(self, region: str) -> Allowance:
+        """Return what may be made in a region. Raises `Denied`; for what only a part can tell, tells that."""
         ...
 
     def create(self, request: Request) -> Accepted:

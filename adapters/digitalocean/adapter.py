@@ -10,7 +10,7 @@ from typing import Any
 from ...engine.domain.catalogue import Catalogue
 from ...engine.domain.resources import Accepted, ClusterRef, Kind, Observed, Request
 from ...engine.errors import Rejected
-from ...engine.ports import Account
+from ...engine.ports import Account, Allowance, Room
 from .access import SshKeys, Tags
 from .addresses import ReservedIpAssignments, ReservedIps, assignment
 from .answers import CLOUD
@@ -47,11 +47,12 @@ class DigitalOcean:
         )
         self._droplets = Droplets(transport)
         self._volumes = Volumes(transport)
+        self._vpcs = Vpcs(transport)
         self._addresses = ReservedIps(transport, self._droplets)
         families: tuple[Family[Any], ...] = (
             Tags(transport),
             SshKeys(transport),
-            Vpcs(transport),
+            self._vpcs,
             Firewalls(transport),
             self._droplets,
             self._volumes,
@@ -84,6 +85,27 @@ class DigitalOcean:
     def catalogue(self) -> Catalogue:
         """Return what is on offer."""
         return catalogue_of(self._transport, frozenset(self._families))
+
+    def allowance(self, region: str) -> Allowance:
+        """Return the account's limits, which hold for all regions, and the ranges of its networks.
+
+        DigitalOcean lets no two networks of an account overlap, wherever they are.
+        """
+        told = self._transport.fetch("account", AccountAnswer).account
+        limits = (
+            (Kind.SERVER, told.droplet_limit, self._droplets),
+            (Kind.VOLUME, told.volume_limit, self._volumes),
+            (Kind.RESERVED_IP, told.floating_ip_limit, self._addresses),
+        )
+        return Allowance(
+            rooms={
+                kind.value: Room(limit=limit, used=len(family.all()))
+                for kind, limit, family in limits
+                if limit is not None
+            },
+            unasked=(f"what the token may do: DigitalOcean tells no scopes (region {region})",),
+            ranges=tuple(sorted(vpc.ip_range for vpc in self._vpcs.all() if vpc.ip_range)),
+        )
 
     def create(self, request: Request) -> Accepted:
         """Ask for a resource."""

@@ -38,6 +38,12 @@ PRICES = catalogue.Prices(
 # the hour is minded by waiting when a 429 says so.
 LIMITS = catalogue.Limits(parallel=32, per_second=125 / 60, burst=125, requests_for_all=8)
 
+DATED = "2026-11-27"
+"""When these prices were looked up."""
+
+RESERVED_RANGES = ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")
+"""Ranges that no VPC may overlap; the page "Plan your VPC network" of DigitalOcean's documentation."""
+
 MAX_USER_DATA = 64 * 1024
 """Bytes; the page "Droplets", field user_data."""
 
@@ -69,6 +75,11 @@ def catalogue_of(transport: Transport, kinds: frozenset[Kind]) -> catalogue.Cata
         prices=PRICES,
         max_user_data=MAX_USER_DATA,
         limits=LIMITS,
+        reserved_ranges=RESERVED_RANGES,
+        network_prefixes=(16, 28),
+        volumes=(catalogue.VolumeOffer(name="block-storage", gib_monthly=PRICES.volume_gib),),
+        balancers=(catalogue.BalancerOffer(name="regional", monthly=PRICES.load_balancer),),
+        dated=DATED,
     )
 
 

@@ -54,6 +54,9 @@ class AccountBody(msgspec.Struct):
     uuid: str
     email: str | None = None
     team: Team | None = None
+    droplet_limit: int | None = None
+    floating_ip_limit: int | None = None
+    volume_limit: int | None = None
 
 
 class AccountAnswer(msgspec.Struct):

@@ -28,7 +28,7 @@ from ...engine.domain.resources import (
     kind_of,
 )
 from ...engine.errors import Conflict, Denied, Rejected, ResourceMissing
-from ...engine.ports import Account, Clock, before_sending
+from ...engine.ports import Account, Allowance, Clock, Room, before_sending
 from . import rules
 from .catalogue import CATALOGUE, CLOUD
 from .faults import Fault, Faults, Injector
@@ -99,6 +99,16 @@ class Sandbox:
         """Return what the simulated cloud pretends to offer."""
         with self._call("catalogue", None, ""):
             return CATALOGUE
+
+    def allowance(self, region: str) -> Allowance:
+        """Return the account's quotas; there are no permissions here, and networks may overlap."""
+        with self._call("allowance", None, region), self._reading() as session:
+            rooms = {
+                kind.value: Room(limit=quota, used=session.count(kind))
+                for kind in Kind
+                if (quota := session.quota(kind)) is not None
+            }
+            return Allowance(rooms=rooms)
 
     def create(self, request: Request) -> Accepted:
         """Make a resource, ready after a while. See `rules` for what is refused."""

@@ -2,7 +2,15 @@
 
 from decimal import Decimal
 
-from ...engine.domain.catalogue import Catalogue, ImageOffer, Prices, Region, SizeOffer
+from ...engine.domain.catalogue import (
+    BalancerOffer,
+    Catalogue,
+    ImageOffer,
+    Prices,
+    Region,
+    SizeOffer,
+    VolumeOffer,
+)
 from ...engine.domain.resources import Kind
 
 CLOUD = "sandbox"
@@ -59,8 +67,11 @@ CATALOGUE = Catalogue(
         ImageOffer(name="sim-debian-12", os="debian-12", regions=_EVERYWHERE),
         ImageOffer(name="sim-rocky-9", os="rocky-9", regions=_BIG),
     ),
-    kinds=frozenset(Kind),
+    kinds=frozenset(Kind) - {Kind.LOAD_BALANCER_MEMBER},
     prices=Prices(volume_gib=Decimal("0.10"), load_balancer=Decimal("12.00"), reserved_ip=Decimal("4.00")),
+    volumes=(VolumeOffer(name="sb-block", gib_monthly=Decimal("0.10")),),
+    balancers=(BalancerOffer(name="sb-balancer", monthly=Decimal("12.00")),),
+    dated="2026-11-27",
 )
 
 DEFAULT_QUOTAS: dict[Kind, int] = {

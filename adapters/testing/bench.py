@@ -25,6 +25,7 @@ from ...engine.domain.resources import (
     Key,
     Kind,
     LoadBalancer,
+    LoadBalancerMember,
     Network,
     Observed,
     Request,
@@ -37,6 +38,7 @@ from ...engine.domain.resources import (
     Tag,
     Volume,
     VolumeAttachment,
+    member_name,
     provider_name,
 )
 from ...engine.errors import Conflict, ResourceMissing
@@ -54,18 +56,20 @@ SERVER = Key(Kind.SERVER, "workers-0")
 FIREWALL = Key(Kind.FIREWALL, "nodes")
 VOLUME = Key(Kind.VOLUME, "data")
 BALANCER = Key(Kind.LOAD_BALANCER, "web")
+INNER = Key(Kind.SUBNET, "inner")
 _TAGS = {role: Key(Kind.TAG, role or "cluster") for role in (None, *Role)}
 
 SAMPLES: dict[Kind, Key] = {
     Kind.TAG: _TAGS[Role.WORKER],
     Kind.SSH_KEY: ADMIN,
     Kind.NETWORK: MAIN,
-    Kind.SUBNET: Key(Kind.SUBNET, "inner"),
+    Kind.SUBNET: INNER,
     Kind.FIREWALL: FIREWALL,
     Kind.SERVER: SERVER,
     Kind.VOLUME: VOLUME,
     Kind.VOLUME_ATTACHMENT: Key(Kind.VOLUME_ATTACHMENT, VOLUME.name),
     Kind.LOAD_BALANCER: BALANCER,
+    Kind.LOAD_BALANCER_MEMBER: Key(Kind.LOAD_BALANCER_MEMBER, member_name(BALANCER.name, SERVER.name)),
     Kind.RESERVED_IP: Key(Kind.RESERVED_IP, "entry"),
     Kind.RESERVED_IP_ASSIGNMENT: Key(Kind.RESERVED_IP_ASSIGNMENT, "entry"),
 }
@@ -78,6 +82,7 @@ _NEEDS: dict[Kind, tuple[Key, ...]] = {
     Kind.VOLUME: (_TAGS[None],),
     Kind.VOLUME_ATTACHMENT: (VOLUME, SERVER),
     Kind.LOAD_BALANCER: (MAIN, _TAGS[Role.WORKER]),
+    Kind.LOAD_BALANCER_MEMBER: (BALANCER, SERVER),
     Kind.RESERVED_IP_ASSIGNMENT: (SAMPLES[Kind.RESERVED_IP], SERVER),
 }
 
@@ -135,6 +140,8 @@ class Bench:
         kinds: frozenset[Kind],
         offer: tuple[str, str, str],
         number: int = 0,
+        needs_subnet: bool = False,
+        needs_network: bool = False,
     ) -> None:
         self.cloud = cloud
         self.cluster = cluster
@@ -150,11 +157,14 @@ class Bench:
             image=image,
             role=Role.WORKER,
             pool="workers",
-            network=MAIN.name,
+            network=MAIN.name if Kind.NETWORK in kinds else "",
+            subnet=INNER.name if needs_subnet else "",
             ssh_keys=(ADMIN.name,) if Kind.SSH_KEY in kinds else (),
             user_data="#!/bin/sh\necho hello\n",
         )
         self.key = SshKey(public_key=public_key())
+        self._subnet = (INNER,) if needs_subnet else ()
+        self._home = MAIN.name if needs_network else ""
 
     def sample(self, kind: Kind) -> Resource:
         """Return a small, ordinary resource of a kind."""
@@ -162,11 +172,11 @@ class Bench:
         ssh = Rule(protocol=Protocol.TCP, ports="22", sources=("192.0.2.0/24",))
         inside = Rule(protocol=Protocol.UDP, ports="8000-8100", sources=(Role.CONTROL_PLANE, Role.WORKER))
         samples: dict[Kind, Resource] = {
-            Kind.TAG: Tag(role=Role.WORKER),
+            Kind.TAG: Tag(role=Role.WORKER, network=self._home),
             Kind.SSH_KEY: self.key,
             Kind.NETWORK: Network(region=region, cidr=f"10.{self._number}.0.0/20"),
             Kind.SUBNET: Subnet(cidr=f"10.{self._number}.4.0/24", network=MAIN.name),
-            Kind.FIREWALL: Firewall(role=Role.WORKER, rules=(ssh, inside)),
+            Kind.FIREWALL: Firewall(role=Role.WORKER, rules=(ssh, inside), network=self._home),
             Kind.SERVER: self.server,
             Kind.VOLUME: Volume(region=region, size_gib=10),
             Kind.VOLUME_ATTACHMENT: VolumeAttachment(volume=VOLUME.name, server=SERVER.name),
@@ -175,7 +185,9 @@ class Bench:
                 network=MAIN.name,
                 role=Role.WORKER,
                 forward=(Forward(port=80, target_port=30080), Forward(port=443, target_port=30443)),
+                subnet=self.server.subnet,
             ),
+            Kind.LOAD_BALANCER_MEMBER: LoadBalancerMember(load_balancer=BALANCER.name, server=SERVER.name),
             Kind.RESERVED_IP: ReservedIp(region=region),
             Kind.RESERVED_IP_ASSIGNMENT: ReservedIpAssignment(
                 reserved_ip=SAMPLES[Kind.RESERVED_IP].name, server=SERVER.name
@@ -195,14 +207,19 @@ class Bench:
 
     def need(self, kind: Kind) -> None:
         """Make what a resource of this kind stands on, as far as the cloud has such things."""
-        for key in _NEEDS.get(kind, ()):
+        for key in self._needs(kind):
             if key not in self.ids and key.kind in self._kinds:
-                tag = (
-                    Tag(role=None if key.name == "cluster" else Role(key.name))
-                    if key.kind is Kind.TAG
-                    else None
-                )
-                self.make(key, tag)
+                role = None if key.name == "cluster" or key.kind is not Kind.TAG else Role(key.name)
+                self.make(key, Tag(role=role, network=self._home) if key.kind is Kind.TAG else None)
+
+    def _needs(self, kind: Kind) -> tuple[Key, ...]:
+        """Return what a resource of this kind stands on here, in the order in which to make it."""
+        needs = _NEEDS.get(kind, ())
+        if self._home and kind in {Kind.TAG, Kind.FIREWALL}:
+            needs = (MAIN, *needs)
+        if kind in {Kind.SERVER, Kind.LOAD_BALANCER}:
+            needs = (*needs, *self._subnet)
+        return needs
 
     def make(self, key: Key, resource: Resource | None = None) -> Observed:
         """Make a resource, and first what it needs; return it once it is usable."""

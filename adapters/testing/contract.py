@@ -2,14 +2,17 @@
 # ruff: noqa: S101 - a suite of tests asserts
 
 import re
+from datetime import date
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 
-from ...engine.domain.model import Forward, ForwardProtocol, Role, Rule
+from ...engine.domain.catalogue import Feature
+from ...engine.domain.model import Forward, ForwardProtocol, Rule
 from ...engine.domain.resources import (
     Firewall,
     Key,
@@ -38,10 +41,11 @@ from .bench import (
 from .crowds import Crowds
 from .strategies import firewall_rules
 
-_REFERENCES = frozenset({"network", "subnet", "ssh_keys", "volume", "server", "reserved_ip"})
+_REFERENCES = frozenset({"network", "subnet", "ssh_keys", "volume", "server", "reserved_ip", "load_balancer"})
 _ENDS: dict[Kind, tuple[Kind, ...]] = {
     Kind.VOLUME_ATTACHMENT: (Kind.VOLUME, Kind.SERVER),
     Kind.RESERVED_IP_ASSIGNMENT: (Kind.RESERVED_IP, Kind.SERVER),
+    Kind.LOAD_BALANCER_MEMBER: (Kind.LOAD_BALANCER, Kind.SERVER),
 }
 """What must be told in links, the thing attached first."""
 _NEUTRAL_OS = re.compile(r"[a-z]+(-[a-z]+)*-[0-9]+(\.[0-9]+)?")
@@ -107,6 +111,44 @@ class CloudContract(Crowds):
         assert all(min(size.vcpus, size.memory_mib, size.disk_gib) > 0 for size in catalogue.sizes)
         assert [image.os for image in catalogue.images if not _NEUTRAL_OS.fullmatch(image.os)] == []
 
+    def test_what_an_account_may_do_is_told(self, cloud: Cloud) -> None:
+        """Quotas count what is there and never below zero; ranges are networks; nothing is said twice."""
+        allowance = cloud.allowance(self.region)
+        countable = {*Kind, "vcpu", "memory-mib", "volume-gib"}
+        assert set(allowance.rooms) <= countable
+        assert all(room.limit >= 0 and room.used >= 0 for room in allowance.rooms.values())
+        assert [str(ip_network(text)) for text in allowance.ranges] == list(allowance.ranges)
+        assert len(set(allowance.denied)) == len(allowance.denied)
+
+    def test_what_is_made_counts(self, bench: Bench) -> None:
+        """A server takes room, where it is known how many there may be."""
+        before = bench.cloud.allowance(self.region).rooms.get(Kind.SERVER)
+        bench.make(SERVER)
+        after = bench.cloud.allowance(self.region).rooms.get(Kind.SERVER)
+        assert (before is None) == (after is None)
+        if before is not None and after is not None:
+            bench.until(
+                lambda: bench.cloud.allowance(self.region).rooms[Kind.SERVER].used == before.used + 1,
+                "the server was never counted",
+            )
+
+    def test_what_the_catalogue_says_of_itself_holds(self, cloud: Cloud) -> None:
+        """What servers and groups stand in is as this suite was told, offers are dated, ranges are ranges."""
+        catalogue = cloud.catalogue()
+        assert (catalogue.subnet_needed, catalogue.groups_in_network) == (
+            self.needs_subnet,
+            self.needs_network,
+        )
+        assert not catalogue.subnet_needed or Kind.SUBNET in self.kinds
+        assert [str(ip_network(text)) for text in catalogue.reserved_ranges] == list(
+            catalogue.reserved_ranges
+        )
+        shortest, longest = catalogue.network_prefixes
+        assert 1 <= shortest <= longest <= 30
+        assert (Kind.VOLUME in self.kinds) == bool(catalogue.volumes)
+        assert (Kind.LOAD_BALANCER in self.kinds) == bool(catalogue.balancers)
+        assert date.fromisoformat(catalogue.dated) > date(2020, 1, 1)
+
     def test_prices_are_exact(self, cloud: Cloud) -> None:
         """Prices are decimals, finite and never below zero."""
         catalogue = cloud.catalogue()
@@ -146,7 +188,7 @@ class CloudContract(Crowds):
     def _name(self, bench: Bench, seen: Observed, asked: str) -> str:
         """Return the name that a resource must show: an attachment has that of what is attached."""
         ends = [(end, seen.links[_link(end)]) for end in _ENDS.get(seen.kind, ())]
-        if ends:
+        if ends and seen.kind is not Kind.LOAD_BALANCER_MEMBER:
             end = bench.cloud.observe(*ends[0])
             assert end is not None
             return end.name
@@ -213,11 +255,14 @@ class CloudContract(Crowds):
         """Whatever rules a firewall is given, by range or by role, it shows them in one order."""
         self._must_have(Kind.FIREWALL)
         seen = bench.make(FIREWALL)
+        firewall = bench.sample(Kind.FIREWALL)
+        assert isinstance(firewall, Firewall)
 
         @settings(max_examples=15, deadline=None, database=None)
         @given(rules=firewall_rules)
         def check(rules: tuple[Rule, ...]) -> None:
-            request = bench.request(FIREWALL, Firewall(role=Role.WORKER, rules=canonical_rules(rules)))
+            wanted = msgspec.structs.replace(firewall, rules=canonical_rules(rules))
+            request = bench.request(FIREWALL, wanted)
             changed = bench.wait(Kind.FIREWALL, bench.cloud.update(request, seen.id, frozenset({"rules"})))
             assert changed.id == seen.id
             assert changed.properties["rules"] == msgspec.to_builtins(canonical_rules(rules))
@@ -228,8 +273,10 @@ class CloudContract(Crowds):
         """A load balancer's ports change in place, and nothing else of it does."""
         self._must_have(Kind.LOAD_BALANCER)
         before = bench.make(BALANCER)
+        http = Feature.HTTP in bench.cloud.catalogue().features
+        protocol = ForwardProtocol.HTTP if http else ForwardProtocol.TCP
         forward = (
-            Forward(port=80, target_port=31080, protocol=ForwardProtocol.HTTP),
+            Forward(port=80, target_port=31080, protocol=protocol),
             Forward(port=6443, target_port=6443),
         )
         balancer = bench.sample(Kind.LOAD_BALANCER)

@@ -28,6 +28,10 @@ class Hooks:
     """Kinds of which the cloud refuses a second one of the same name (SSH keys: the same material)."""
     nameless: ClassVar[frozenset[Kind]] = frozenset()
     """Kinds for which the cloud keeps neither name nor tag, so that nobody can find them without an id."""
+    needs_subnet: ClassVar[bool] = False
+    """Whether servers and load balancers stand in a subnet; as in its catalogue."""
+    needs_network: ClassVar[bool] = False
+    """Whether tags and firewalls are parts of a network (``groups_in_network`` in its catalogue)."""
     many: ClassVar[int] = 33
     """How many servers to list; more than a page, if the account may have so many."""
     secrets: ClassVar[tuple[str, ...]] = ()
@@ -65,7 +69,16 @@ class Hooks:
 
         def make(cluster: ClusterRef) -> Bench:
             offer = (self.region, self.size, self.image)
-            bench = Bench(cloud, settle, cluster=cluster, kinds=self.kinds, offer=offer, number=len(benches))
+            bench = Bench(
+                cloud,
+                settle,
+                cluster=cluster,
+                kinds=self.kinds,
+                offer=offer,
+                number=len(benches),
+                needs_subnet=self.needs_subnet,
+                needs_network=self.needs_network,
+            )
             benches.append(bench)
             return bench
 

@@ -1,13 +1,35 @@
-"""What a cloud offers: regions, sizes, images, prices, and which kinds of resource it has.
+"""What a cloud offers: regions, sizes, images, prices, and what it can and cannot do.
 
 Prices are US dollars as `Decimal`. Filled by adapters, read by translation and planning.
 """
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
+from .model import ForwardProtocol
 from .resources import Kind
+
+X86_64, ARM64 = "x86_64", "arm64"
+"""Architectures of processors, as Linux calls them (arm64: AArch64)."""
+
+
+class Feature(StrEnum):
+    """What clouds differ in beyond the kinds of resources that they have; a plan says what follows."""
+
+    NEW_SERVERS = "new-servers"
+    """Servers are made. Without: some that are there already are taken and given back."""
+    PUBLIC_ADDRESSES = "public-addresses"
+    """Each server has a public address of its own. Without: only one with a reserved address has."""
+    USER_DATA = "user-data"
+    """A script runs at the first boot."""
+    MANY_SSH_KEYS = "many-ssh-keys"
+    """Any number of SSH keys opens a server. Without: the first one does."""
+    FILTERS_WITHIN = "filters-within"
+    """Firewalls hold inside of the private network, too. Without: between its servers all is open."""
+    HTTP = "http"
+    """Load balancers understand HTTP. Without: they forward it as TCP."""
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +43,10 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of server on offer, in the regions named. Memory in MiB, disk in GiB."""
+    """A kind of server on offer, in the regions named. Memory in MiB, disk in GiB.
+
+    `monthly_in` has the price where it is another one than `monthly`.
+    """
 
     name: str
     vcpus: int
@@ -30,6 +55,18 @@ class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
     hourly: Decimal
     monthly: Decimal
     regions: frozenset[str]
+    architecture: str = X86_64
+    monthly_in: dict[str, Decimal] = {}
+
+    def monthly_at(self, region: str) -> Decimal:
+        """Return what a month costs in a region."""
+        return self.monthly_in.get(region, self.monthly)
+
+    def hourly_at(self, region: str) -> Decimal:
+        """Return what an hour costs in a region: dearer or cheaper there as a month is."""
+        if region not in self.monthly_in or not self.monthly:
+            return self.hourly
+        return self.hourly * self.monthly_in[region] / self.monthly
 
 
 class ImageOffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +75,24 @@ class ImageOffer(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     os: str
     regions: frozenset[str]
+    architectures: frozenset[str] = frozenset({X86_64})
+
+
+class VolumeOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of block storage, from `smallest_gib` to `largest_gib`; the price is of a GiB and month."""
+
+    name: str
+    smallest_gib: int = 1
+    largest_gib: int = 16384
+    gib_monthly: Decimal = Decimal(0)
+
+
+class BalancerOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of load balancer, what it understands and what a month costs."""
+
+    name: str
+    protocols: frozenset[ForwardProtocol] = frozenset(ForwardProtocol)
+    monthly: Decimal = Decimal(0)
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +121,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
     `nameless` are the kinds that cannot be found by name: a call that asked for one and got no answer
     cannot be settled by looking.
+
+    `features` are what else it can do. `subnet_needed`: a network alone holds no servers and no load
+    balancers. `groups_in_network`: firewalls and tags are parts of a network. `reserved_ranges` are
+    address ranges that no network may overlap, `network_prefixes` the shortest and longest prefix of one.
+    `volumes` and `balancers` are what there is, the one in use first. `seconds` is how long things of a
+    kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of.
     """
 
     cloud: str
@@ -77,6 +138,15 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     prices: Prices = Prices()
     max_user_data: int = 65536
     limits: Limits = Limits()
+    features: frozenset[Feature] = frozenset(Feature)
+    subnet_needed: bool = False
+    groups_in_network: bool = False
+    reserved_ranges: tuple[str, ...] = ()
+    network_prefixes: tuple[int, int] = (8, 28)
+    volumes: tuple[VolumeOffer, ...] = ()
+    balancers: tuple[BalancerOffer, ...] = ()
+    seconds: dict[Kind, int] = {}
+    dated: str = ""
 
     def region(self, name: str) -> Region | None:
         """Return the region of that name, or None."""

@@ -115,7 +115,9 @@ class FirewallDeclared(Intent, frozen=True, kw_only=True, tag="FirewallDeclared"
 
 
 class ServerPoolDeclared(Intent, frozen=True, kw_only=True, tag="ServerPoolDeclared"):
-    """A server pool is to be like this."""
+    """A server pool is to be like this. Since schema 2 its size has an architecture."""
+
+    SCHEMA: ClassVar[int] = 2
 
     pool: PoolSpec
 

@@ -222,6 +222,8 @@ class _Reader:
             out["memory_mib"] = self._amount(f"{path}.memory", out.pop("memory"))
         if "disk" in out:
             out["disk_gib"] = -(-self._amount(f"{path}.disk", out.pop("disk")) // 1024)
+        if out.get("architecture") == "x86_64":
+            del out["architecture"]  # what nobody says is that
         return out
 
     def _amount(self, path: str, raw: Any) -> int:

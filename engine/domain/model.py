@@ -65,12 +65,14 @@ class Placement(Spec, frozen=True, kw_only=True):
 class Size(Spec, frozen=True, kw_only=True):
     """What one server must have at least; 0 means that anything will do.
 
-    Memory in MiB, disk in GiB. `pins` maps a cloud's name to that cloud's name for a size.
+    Memory in MiB, disk in GiB. `architecture` is the processors' (``arm64``), empty for ``x86_64``. `pins`
+    maps a cloud's name to that cloud's name for a size.
     """
 
     vcpus: int = 0
     memory_mib: int = 0
     disk_gib: int = 0
+    architecture: str = ""
     pins: dict[str, str] = {}
 
     @classmethod

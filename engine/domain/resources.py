@@ -26,6 +26,7 @@ class Kind(StrEnum):
     VOLUME = "volume"
     VOLUME_ATTACHMENT = "volume-attachment"
     LOAD_BALANCER = "load-balancer"
+    LOAD_BALANCER_MEMBER = "load-balancer-member"
     RESERVED_IP = "reserved-ip"
     RESERVED_IP_ASSIGNMENT = "reserved-ip-assignment"
 
@@ -79,14 +80,27 @@ def logical_name(cluster: ClusterRef, kind: Kind, name: str) -> str | None:
     return None
 
 
+def member_name(load_balancer: str, server: str) -> str:
+    """Return the logical name of a server behind a load balancer; no name of theirs has a dot.
+
+    >>> member_name("web", "workers-0")
+    'web.workers-0'
+    """
+    return f"{load_balancer}.{server}"
+
+
 class _Resource(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     """The base of desired resources; the tag is the `Kind`."""
 
 
 class Tag(_Resource, frozen=True, kw_only=True, tag=Kind.TAG.value):
-    """A label object, for clouds where one must exist before it can be used (role None: the cluster's)."""
+    """What servers of a role have in common, where it must exist before it can be used: a label, a group.
+
+    Role None: all of the cluster. `network` is a logical name, where groups are parts of a network.
+    """
 
     role: Role | None = None
+    network: str = ""
 
 
 class SshKey(_Resource, frozen=True, kw_only=True, tag=Kind.SSH_KEY.value):
@@ -110,10 +124,11 @@ class Subnet(_Resource, frozen=True, kw_only=True, tag=Kind.SUBNET.value):
 
 
 class Firewall(_Resource, frozen=True, kw_only=True, tag=Kind.FIREWALL.value):
-    """Rules for the servers of a role."""
+    """Rules for the servers of a role. `network` as for `Tag`."""
 
     role: Role
     rules: tuple[Rule, ...] = ()
+    network: str = ""
 
 
 class Server(_Resource, frozen=True, kw_only=True, tag=Kind.SERVER.value):
@@ -145,12 +160,20 @@ class VolumeAttachment(_Resource, frozen=True, kw_only=True, tag=Kind.VOLUME_ATT
 
 
 class LoadBalancer(_Resource, frozen=True, kw_only=True, tag=Kind.LOAD_BALANCER.value):
-    """A load balancer in front of the servers of a role."""
+    """A load balancer in front of the servers of a role. `subnet` is empty where none is needed."""
 
     region: str
     network: str
     role: Role
     forward: tuple[Forward, ...]
+    subnet: str = ""
+
+
+class LoadBalancerMember(_Resource, frozen=True, kw_only=True, tag=Kind.LOAD_BALANCER_MEMBER.value):
+    """A server behind a load balancer, for clouds that do not find out by a tag; logical names."""
+
+    load_balancer: str
+    server: str
 
 
 class ReservedIp(_Resource, frozen=True, kw_only=True, tag=Kind.RESERVED_IP.value):
@@ -176,6 +199,7 @@ Resource = (
     | Volume
     | VolumeAttachment
     | LoadBalancer
+    | LoadBalancerMember
     | ReservedIp
     | ReservedIpAssignment
 )

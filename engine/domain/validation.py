@@ -223,6 +223,8 @@ def _pool(field: str, spec: ClusterSpec, pool: PoolSpec) -> Iterator[Problem]:
     size, cloud = pool.size, spec.placement.cloud
     if min(size.vcpus, size.memory_mib, size.disk_gib) < 0:
         yield Problem(f"{field}.size", "a size cannot be negative")
+    elif size.architecture not in {"", "arm64"}:
+        yield Problem(f"{field}.size.architecture", f"{size.architecture!r} is neither arm64 nor left out")
     elif not size.pins.get(cloud) and not (size.vcpus or size.memory_mib):
         yield Problem(f"{field}.size", "say vcpus and memory, or a cloud's own name for a size")
     if not pool.image.os and not pool.image.pins.get(cloud):

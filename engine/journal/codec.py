@@ -24,7 +24,10 @@ def _as_it_is(payload: Payload) -> Payload:
     return payload
 
 
-UPCASTERS: Mapping[tuple[str, int], Upcaster] = {("OperationStarted", 1): _as_it_is}
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
+    ("OperationStarted", 1): _as_it_is,
+    ("ServerPoolDeclared", 1): _as_it_is,
+}
 """(tag, schema that it reads) -> the payload in the next schema."""
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024

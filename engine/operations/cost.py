@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ..domain.catalogue import Catalogue
+from ..domain.catalogue import Catalogue, SizeOffer
 from ..domain.model import ClusterSpec
 from ..domain.resources import Kind, LoadBalancer, ReservedIp, Resource, Server, Volume
 
@@ -33,9 +33,8 @@ def resource_cost(resource: Resource, catalogue: Catalogue) -> Cost:
     """Return what one resource costs; nothing for kinds that clouds do not charge for."""
     prices = catalogue.prices
     match resource:
-        case Server(size=name):
-            size = catalogue.size(name)
-            return Cost() if size is None else Cost(hourly=size.hourly, monthly=size.monthly)
+        case Server(size=name, region=region):
+            return _server(catalogue.size(name), region)
         case Volume(size_gib=size_gib):
             return _monthly(prices.volume_gib * size_gib)
         case LoadBalancer():
@@ -51,8 +50,7 @@ def cluster_cost(spec: ClusterSpec, catalogue: Catalogue) -> Cost:
     total = Cost()
     for pool in spec.pools:
         size = catalogue.size(pool.size.pins.get(catalogue.cloud, ""))
-        if size is not None:
-            total += Cost(hourly=size.hourly, monthly=size.monthly).times(pool.count)
+        total += _server(size, spec.placement.region).times(pool.count)
     prices, kinds = catalogue.prices, catalogue.kinds
     if Kind.VOLUME in kinds:
         total += _monthly(prices.volume_gib * sum(volume.size_gib for volume in spec.volumes))
@@ -61,6 +59,10 @@ def cluster_cost(spec: ClusterSpec, catalogue: Catalogue) -> Cost:
     if Kind.RESERVED_IP in kinds:
         total += _monthly(prices.reserved_ip * len(spec.reserved_ips))
     return total
+
+
+def _server(size: SizeOffer | None, region: str) -> Cost:
+    return Cost() if size is None else Cost(hourly=size.hourly_at(region), monthly=size.monthly_at(region))
 
 
 def _monthly(amount: Decimal) -> Cost:

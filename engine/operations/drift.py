@@ -17,7 +17,7 @@ from .observing import Observation
 from .planning import plan
 from .steps import NEW_ONLY, REFERENCES, UPDATABLE, Action, Change, Known, Plan, fields_of, in_tuples
 
-_LINKS = frozenset({Kind.VOLUME_ATTACHMENT, Kind.RESERVED_IP_ASSIGNMENT})
+_LINKS = frozenset({Kind.VOLUME_ATTACHMENT, Kind.RESERVED_IP_ASSIGNMENT, Kind.LOAD_BALANCER_MEMBER})
 """Nothing is lost when these are made anew."""
 
 

@@ -138,6 +138,7 @@ REFERENCES: Mapping[str, Kind] = {
     "server": Kind.SERVER,
     "volume": Kind.VOLUME,
     "reserved_ip": Kind.RESERVED_IP,
+    "load_balancer": Kind.LOAD_BALANCER,
 }
 """Fields that hold logical names; what the cloud shows for them stands in `Observed.links`."""
 

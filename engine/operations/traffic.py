@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from ..domain.catalogue import Catalogue, Limits
 from ..domain.resources import Accepted, ClusterRef, Kind, Observed, Request
 from ..errors import CloudError, RateLimited, Unavailable
-from ..ports import Account, Clock, Cloud, asked_before_sending
+from ..ports import Account, Allowance, Clock, Cloud, asked_before_sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,6 +237,10 @@ class Regulated:
         found = self._call(self._cloud.catalogue, whole=True)
         self._traffic.limit(found.limits)
         return found
+
+    def allowance(self, region: str) -> Allowance:
+        """Return what may be made in a region."""
+        return self._call(lambda: self._cloud.allowance(region), whole=True)
 
     def create(self, request: Request) -> Accepted:
         """Ask for a resource."""

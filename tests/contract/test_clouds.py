@@ -22,8 +22,8 @@ def clock() -> ManualClock:
 
 class TestSandbox(CloudContract):
     region, size, image = "sim-eu-central", "sb-1x1", "sim-ubuntu-24.04"
-    kinds = frozenset(Kind)
-    unique = frozenset(Kind) - {Kind.SERVER}
+    kinds = frozenset(Kind) - {Kind.LOAD_BALANCER_MEMBER}
+    unique = kinds - {Kind.SERVER}
     secrets: ClassVar[tuple[str, ...]] = ("#!/bin/sh",)  # it has no credentials; user data may hold some
 
     @pytest.fixture
@@ -56,8 +56,8 @@ class TestSandbox(CloudContract):
 class TestDigitalOcean(CloudContract):
     region, size, image = "fra1", "s-1vcpu-1gb", "ubuntu-24-04-x64"
     many = 210  # DigitalOcean gives lists in pages of 200 at most
-    kinds = frozenset(Kind) - {Kind.SUBNET}
-    unique = frozenset(Kind) - {Kind.SUBNET, Kind.SERVER, Kind.TAG, Kind.RESERVED_IP}
+    kinds = frozenset(Kind) - {Kind.SUBNET, Kind.LOAD_BALANCER_MEMBER}
+    unique = kinds - {Kind.SERVER, Kind.TAG, Kind.RESERVED_IP}
     nameless = frozenset({Kind.RESERVED_IP})  # it keeps an address, neither name nor tags
     secrets: ClassVar[tuple[str, ...]] = ("dop_v1_first", "dop_v1_second", "dop_v1_wrong")
 

@@ -13,7 +13,7 @@ from kubisnap.adapters.sandbox import Faults, Sandbox
 from kubisnap.engine.domain.catalogue import Catalogue
 from kubisnap.engine.domain.resources import Accepted, ClusterRef, Kind, Observed, Request
 from kubisnap.engine.errors import CloudError, RateLimited, Unavailable
-from kubisnap.engine.ports import Account
+from kubisnap.engine.ports import Account, Allowance
 
 from .audit import Auditor
 from .scheduling import Process, Scheduler
@@ -100,6 +100,10 @@ class Line:
     def catalogue(self) -> Catalogue:
         """Return what is on offer."""
         return self._call("catalogue", self._sky.sandbox.catalogue)
+
+    def allowance(self, region: str) -> Allowance:
+        """Return what may be made in a region."""
+        return self._call(f"allowance {region}", lambda: self._sky.sandbox.allowance(region))
 
     def create(self, request: Request) -> Accepted:
         """Ask for a resource."""

@@ -65,7 +65,7 @@ from kubisnap.engine.operations.context import Context, Pace, Progress, Silence
 from kubisnap.engine.operations.execution import Result
 from kubisnap.engine.operations.planning import fields_of
 from kubisnap.engine.operations.undoing import prepare_redo, prepare_revert, prepare_undo
-from kubisnap.engine.ports import Account, Cloud
+from kubisnap.engine.ports import Account, Allowance, Cloud
 
 _T = TypeVar("_T")
 
@@ -218,6 +218,10 @@ class Meddler:
     def catalogue(self) -> Catalogue:
         with self._around("catalogue", None, ""):
             return self.cloud.catalogue()
+
+    def allowance(self, region: str) -> Allowance:
+        with self._around("allowance", None, region):
+            return self.cloud.allowance(region)
 
     def create(self, request: Request) -> Accepted:
         with self._around("create", request.key.kind, request.name):

@@ -1,0 +1,1 @@
+"""Hetzner Cloud, spoken to over its API v1."""
