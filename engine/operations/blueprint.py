@@ -216,7 +216,7 @@ def _balancers(spec: ClusterSpec, catalogue: Catalogue) -> Iterator[Desired]:
             subnet=subnet,
         )
         yield Desired(key=key, resource=resource, needs=(*inside, _tag(balancer.role)))
-        for server in servers:
+        for server in servers if Kind.LOAD_BALANCER in catalogue.kinds else ():
             yield Desired(
                 key=Key(Kind.LOAD_BALANCER_MEMBER, member_name(balancer.name, server)),
                 resource=LoadBalancerMember(load_balancer=balancer.name, server=server),
