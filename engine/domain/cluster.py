@@ -24,7 +24,6 @@ from .model import (
 )
 from .resources import ClusterRef, Key, Kind, Resource
 
-
 NOTING = frozenset({ev.OperationKind.CAPTURE, ev.OperationKind.MIGRATE})
 """Operations that write something down and change nothing in the cluster."""
 
