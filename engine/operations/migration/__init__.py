@@ -10,10 +10,12 @@ Nothing is asked of the source's cloud before it is retired: whatever fails befo
 
 from .checking import Finding, Level
 from .journeys import Journey, MigrationStep, Retirement, Taken, Witness
-from .plans import MigrationPlan, prepare_migration
-from .running import STEPS, MigrationReport, StepReport, migrate
+from .plans import MigrationPlan, Translate, prepare_migration, under_way
+from .preparing import INFRASTRUCTURE_ONLY
+from .running import STEPS, MigrationReport, StepReport, migrate, step_names
 
 __all__ = [
+    "INFRASTRUCTURE_ONLY",
     "STEPS",
     "Finding",
     "Journey",
@@ -24,7 +26,10 @@ __all__ = [
     "Retirement",
     "StepReport",
     "Taken",
+    "Translate",
     "Witness",
     "migrate",
     "prepare_migration",
+    "step_names",
+    "under_way",
 ]
