@@ -52,8 +52,8 @@ def migrate(
     are not installed or moved by this version.
 
     Examples:
-      kubisnap migrate web --to sandbox:sim-eu-central --as web-eu --dry-run
-      kubisnap migrate web --to sandbox:sim-eu-central --as web-eu --no-reach --yes
+      kubisnap migrate web --to sandbox:sim-eu-central --as web-moved --dry-run
+      kubisnap migrate web --to sandbox:sim-eu-central --as web-moved --no-reach --yes
     """
     from ..migrating import Wish, run
 

@@ -126,7 +126,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     balancers. `groups_in_network`: firewalls and tags are parts of a network. `reserved_ranges` are
     address ranges that no network may overlap, `network_prefixes` the shortest and longest prefix of one.
     `volumes` and `balancers` are what there is, the one in use first. `seconds` is how long things of a
-    kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of.
+    kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of. At a
+    `simulated` cloud nothing answers.
     """
 
     cloud: str
@@ -147,6 +148,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     balancers: tuple[BalancerOffer, ...] = ()
     seconds: dict[Kind, int] = {}
     dated: str = ""
+    simulated: bool = False
 
     def region(self, name: str) -> Region | None:
         """Return the region of that name, or None."""

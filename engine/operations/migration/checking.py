@@ -111,10 +111,10 @@ def _quotas(plan: Plan, catalogue: Catalogue, allowance: Allowance) -> Iterator[
     for name, room in sorted(allowance.rooms.items()):
         count = wanted.get(name, 0)
         if count > room.left:
-            text = f"{count} {name} wanted, {room.left} left of {room.limit} ({room.used} in use)"
+            text = f"{name}: {count} wanted, {room.left} left of {room.limit} ({room.used} in use)"
             yield Finding(level=Level.FAIL, about="quota", text=text)
         elif count:
-            enough.append(f"{count} {name} of {room.left} left")
+            enough.append(f"{name} {count} of {room.left} left")
     if enough:
         yield Finding(level=Level.OK, about="quota", text=", ".join(enough))
     unknown = sorted(

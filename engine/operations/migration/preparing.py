@@ -42,7 +42,8 @@ class Captured:
         noted: list[ev.MigrationStepTaken] = []
 
         def note(written: Written, position: int) -> list[ev.AnyEvent]:
-            told = (f"{position} events, {written.size} bytes, verified: {written.file}",)
+            short = written.digest.partition(":")[2][:12]
+            told = (f"{position} events, {written.size} bytes, verified, kept as snap:{short}",)
             noted.append(journey.event(self.name, Taken(told, position, written.digest, written.file)))
             return list(noted)
 

@@ -1,5 +1,7 @@
 """A road for a cluster to be migrated on: a second account of the simulated cloud beside a test's world."""
 
+import msgspec
+
 from kubisnap.adapters.sandbox import Sandbox
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.catalogue import Catalogue
@@ -30,16 +32,23 @@ def written(content: Capture) -> Written:
     return Written(digest="sha256:" + "ab" * 32, size=4321, file=f"{content.cluster_name}.ksnap")
 
 
+class RealLooking(Meddler):
+    """A cloud that does not say that it is simulated, so that its servers are tried."""
+
+    def catalogue(self) -> Catalogue:
+        return msgspec.structs.replace(super().catalogue(), simulated=False)
+
+
 class Road:
     """A world with a second account, and what is needed to migrate there."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.sandbox = Sandbox(world.folder / "cloud.sqlite", account="other", clock=world.clock, latency=0.0)
-        self.cloud = Meddler(self.sandbox)
+        self.cloud: Meddler = RealLooking(self.sandbox)
 
     def mend(self) -> None:
-        self.cloud = Meddler(self.sandbox)
+        self.cloud = RealLooking(self.sandbox)
         self.world.mend()
 
     def plan(

@@ -71,9 +71,9 @@ def test_the_new_log_says_which_archive_it_is_from(road: Road) -> None:
 def test_what_is_in_the_way_is_found_before_anything_is_written(road: Road) -> None:
     road.sandbox.set_quota("other", Kind.SERVER, 1)
     plan = road.plan()
-    assert plan.problems == ("2 server wanted, 1 left of 1 (0 in use)",)
+    assert plan.problems == ("server: 2 wanted, 1 left of 1 (0 in use)",)
     position = road.world.state().position
-    with pytest.raises(MigrationBlocked, match="2 server wanted"):
+    with pytest.raises(MigrationBlocked, match="server: 2 wanted"):
         road.go(plan)
     assert road.world.state().position == position
     assert road.sandbox.dump("other") == []
