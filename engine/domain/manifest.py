@@ -10,20 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import yaml
 
 from ..errors import InvalidInput
+from .marked import MAX_BYTES, Marked
 from .model import ClusterSpec, DriftPolicy
 from .validation import Problem, problems, split_message
 
-MAX_BYTES = 1024 * 1024
-_MAX_MARKS = 10_000_000
-"""Characters of all fields' paths together: what aliases can multiply a small file to."""
+__all__ = ["MAX_BYTES", "Manifest", "load"]
 
 _UNITS = {"mib": 1, "mb": 1, "m": 1, "mi": 1, "gib": 1024, "gb": 1024, "g": 1024, "gi": 1024}
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)")
 _TAINT = re.compile(r"([^=:\s]+)(?:=([^=:\s]*))?:([A-Za-z]+)")
-_PART = re.compile(r"\[([0-9]+)\]|([^.\[\]]+)")
 
 ReadFile = Callable[[str], str]
 
@@ -31,19 +28,14 @@ ReadFile = Callable[[str], str]
 class Manifest:
     """A cluster specification and where in the file each field stands."""
 
-    def __init__(self, spec: ClusterSpec, name: str, marks: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, spec: ClusterSpec, marked: Marked) -> None:
         self.spec = spec
-        self._name = name
-        self._marks = marks
+        self._marked = marked
 
     def place(self, error: InvalidInput) -> InvalidInput:
         """Return the error with file, line and column added, if its field is in the file."""
-        return InvalidInput(
-            error.field,
-            error.problem,
-            error.where or locate(self._name, self._marks, error.field),
-            error.advice,
-        )
+        where = error.where or self._marked.locate(error.field)
+        return InvalidInput(error.field, error.problem, where, error.advice)
 
 
 def load(text: str, *, name: str, read_file: ReadFile) -> Manifest:
@@ -52,107 +44,30 @@ def load(text: str, *, name: str, read_file: ReadFile) -> Manifest:
     `read_file` gets a path as written and returns the text; it may raise `InvalidInput`.
     Raises `InvalidInput` for malformed YAML, unknown or wrong fields and a spec that makes no sense.
     """
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise InvalidInput("", f"longer than {MAX_BYTES} bytes", name)
-    reader = _Reader(name, read_file)
-    content = reader.parse(text)
-    marks = reader.marks
+    marked = Marked(name)
+    content = marked.parse(text, otherwise="a cluster is a mapping: name, cloud, pools and so on")
     try:
-        spec = msgspec.convert(reader.cluster(content), ClusterSpec)
+        spec = msgspec.convert(_Reader(marked, read_file).cluster(content), ClusterSpec)
     except msgspec.ValidationError as error:
-        problem = split_message(error)
-        raise _placed(problem, name, marks) from error
+        raise _placed(split_message(error), marked) from error
     for problem in problems(spec):
-        raise _placed(problem, name, marks)
-    return Manifest(spec, name, marks)
+        raise _placed(problem, marked)
+    return Manifest(spec, marked)
 
 
-def locate(name: str, marks: dict[str, tuple[int, int]], field: str) -> str:
-    """Return ``file:line:column`` of a field, or of the nearest field around it."""
-    parts = [match.group(0).strip(".") for match in _PART.finditer(field)]
-    while parts:
-        path = "".join(part if part.startswith("[") else f".{part}" for part in parts).removeprefix(".")
-        if path in marks:
-            line, column = marks[path]
-            return f"{name}:{line}:{column}"
-        parts.pop()
-    return name
-
-
-def _placed(problem: Problem, name: str, marks: dict[str, tuple[int, int]]) -> InvalidInput:
-    field = problem.field.removeprefix("placement.")  # the file has no such part
-    return InvalidInput(field, problem.problem, locate(name, marks, field))
+def _placed(problem: Problem, marked: Marked) -> InvalidInput:
+    # the file has no such part as a placement
+    return marked.wrong(problem.field.removeprefix("placement."), problem.problem)
 
 
 class _Reader:
-    def __init__(self, name: str, read_file: ReadFile) -> None:
-        self.name = name
+    """Turns friendly words into the specs'."""
+
+    def __init__(self, marked: Marked, read_file: ReadFile) -> None:
+        self.name = marked.name
         self.read_file = read_file
-        self.marks: dict[str, tuple[int, int]] = {}
-        self._marked = 0
+        self._wrong = marked.wrong
         self._cloud = ""
-
-    # ── YAML to plain values ─────────────────────────────────────────────────────────────────
-
-    def parse(self, text: str) -> dict[str, Any]:
-        try:
-            loader = yaml.SafeLoader(text)
-            node = loader.get_single_node()
-            content = None if node is None else self._value(loader, node, "")
-        except yaml.reader.ReaderError as error:
-            before = text[: error.position]
-            where = f"{self.name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-            told = f"the character {chr(error.character)!r} is not allowed"
-            raise InvalidInput("", f"not valid YAML: {told}", where) from error
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            where = self.name if mark is None else f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-            told = error.problem or error.context or "cannot be parsed"
-            raise InvalidInput("", f"not valid YAML: {told}", where) from error
-        except RecursionError as error:
-            raise InvalidInput("", "not valid YAML: nested too deeply", self.name) from error
-        if not isinstance(content, dict):
-            raise InvalidInput("", "a cluster is a mapping: name, cloud, pools and so on", self.name)
-        return content
-
-    def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
-        self._marked += len(path) + 1
-        if self._marked > _MAX_MARKS:
-            raise InvalidInput("", "its aliases stand for far too many values", _spot(self.name, node))
-        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
-        if isinstance(node, yaml.MappingNode):
-            found: dict[str, Any] = {}
-            for key_node, value_node in node.value:
-                key = self._scalar(loader, key_node, path)
-                spot = _spot(self.name, key_node)
-                if not isinstance(key, str):
-                    raise InvalidInput(path, f"{key!r} is not a field name", spot)
-                if key in found:
-                    raise InvalidInput(f"{path}.{key}".lstrip("."), "is there twice", spot)
-                found[key] = self._value(loader, value_node, f"{path}.{key}".lstrip("."))
-            return found
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(loader, item, f"{path}[{i}]") for i, item in enumerate(node.value)]
-        return self._scalar(loader, node, path)
-
-    def _scalar(self, loader: yaml.SafeLoader, node: yaml.Node, path: str) -> Any:
-        if not isinstance(node, yaml.ScalarNode):
-            raise InvalidInput(path, "a field's name is one word", _spot(self.name, node))
-        try:
-            value = loader.construct_object(node)
-        except (ValueError, LookupError, AttributeError) as error:  # as PyYAML reports `!!int x`
-            kind = node.tag.rpartition(":")[2]
-            raise InvalidInput(
-                path, f"{node.value!r} is not a value of type {kind}", _spot(self.name, node)
-            ) from error
-        if isinstance(value, int) and value.bit_length() > 63:
-            raise InvalidInput(path, "is far too large", _spot(self.name, node))
-        return value
-
-    # ── friendly words to the specs' ─────────────────────────────────────────────────────────
-
-    def _wrong(self, path: str, problem: str) -> InvalidInput:
-        return InvalidInput(path, problem, locate(self.name, self.marks, path))
 
     def cluster(self, raw: dict[str, Any]) -> dict[str, Any]:
         out = dict(raw)
@@ -257,10 +172,6 @@ class _Reader:
             return self.read_file(raw)
         except InvalidInput as error:
             raise self._wrong(path, error.problem) from error
-
-
-def _spot(name: str, node: yaml.Node) -> str:
-    return f"{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
 
 def _rule(raw: dict[str, Any]) -> dict[str, Any]:

@@ -220,15 +220,7 @@ def _pool(field: str, spec: ClusterSpec, pool: PoolSpec) -> Iterator[Problem]:
     longest = len(f"{spec.name}-{pool.name}-{max(pool.count - 1, 0)}-12345678")
     if longest > LONGEST_NAME:
         yield Problem(f"{field}.name", f"with the cluster's name it makes host names of {longest} characters")
-    size, cloud = pool.size, spec.placement.cloud
-    if min(size.vcpus, size.memory_mib, size.disk_gib) < 0:
-        yield Problem(f"{field}.size", "a size cannot be negative")
-    elif size.architecture not in {"", "arm64"}:
-        yield Problem(f"{field}.size.architecture", f"{size.architecture!r} is neither arm64 nor left out")
-    elif not size.pins.get(cloud) and not (size.vcpus or size.memory_mib):
-        yield Problem(f"{field}.size", "say vcpus and memory, or a cloud's own name for a size")
-    if not pool.image.os and not pool.image.pins.get(cloud):
-        yield Problem(f"{field}.image", "which operating system? for example ubuntu-24.04")
+    yield from _system(field, pool, spec.placement.cloud)
     if len(pool.bootstrap.encode()) > MAX_BOOTSTRAP_BYTES:
         yield Problem(f"{field}.bootstrap", f"longer than {MAX_BOOTSTRAP_BYTES} bytes")
     if pool.subnet and pool.subnet not in {subnet.name for subnet in spec.network.subnets}:
@@ -237,6 +229,19 @@ def _pool(field: str, spec: ClusterSpec, pool: PoolSpec) -> Iterator[Problem]:
         yield from _label(f"{field}.labels", key, value)
     for index, taint in enumerate(pool.taints):
         yield from _label(f"{field}.taints[{index}]", taint.key, taint.value)
+
+
+def _system(field: str, pool: PoolSpec, cloud: str) -> Iterator[Problem]:
+    """Check what servers of the pool are, and what runs on them."""
+    size = pool.size
+    if min(size.vcpus, size.memory_mib, size.disk_gib) < 0:
+        yield Problem(f"{field}.size", "a size cannot be negative")
+    elif size.architecture not in {"", "arm64"}:
+        yield Problem(f"{field}.size.architecture", f"{size.architecture!r} is neither arm64 nor left out")
+    elif not size.pins.get(cloud) and not (size.vcpus or size.memory_mib):
+        yield Problem(f"{field}.size", "say vcpus and memory, or a cloud's own name for a size")
+    if not pool.image.os and not pool.image.pins.get(cloud):
+        yield Problem(f"{field}.image", "which operating system? for example ubuntu-24.04")
 
 
 def _label(field: str, key: str, value: str) -> Iterator[Problem]:

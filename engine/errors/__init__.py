@@ -10,9 +10,10 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── AlreadyExists           the name is taken
     │   └── NameHeld            by another cluster than the one whose history is imported
     ├── Refused                 understood, and declined before anything was changed
-    ├── BudgetExceeded          so were these four
+    ├── BudgetExceeded          so were these five
     ├── ConfirmationNeeded
     ├── CannotTranslate
+    ├── LossesRefused           --strict, and the target cloud cannot hold all of it
     ├── WrongAccount
     ├── NothingUnfinished       there is nothing to resume or abandon
     ├── StillUnfinished         something is, and is to be resumed or abandoned first
@@ -77,6 +78,7 @@ from .asking import (
     CannotTranslate,
     ConfirmationNeeded,
     InvalidInput,
+    LossesRefused,
     NotFound,
     Refused,
     WrongAccount,
@@ -152,6 +154,7 @@ __all__ = [
     "KubisnapError",
     "Locked",
     "LogMoved",
+    "LossesRefused",
     "MalformedEvent",
     "MigrationBlocked",
     "MissingDriver",

@@ -151,6 +151,7 @@ class CannotTranslate(KubisnapError):
 
     cloud: str
     problems: tuple[str, ...]
+    advice: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.cloud} cannot hold this cluster: {'; '.join(self.problems)}"
@@ -158,12 +159,35 @@ class CannotTranslate(KubisnapError):
     @property
     def hint(self) -> str:
         """Say what to choose instead."""
-        return "choose another region or cloud, or change the named parts of the cluster"
+        general = "choose another region or cloud, or change the named parts of the cluster"
+        return "\n".join((*self.advice, general))
 
     @property
     def facts(self) -> Facts:
         """Return the problems."""
         return {"cloud": self.cloud, "problems": list(self.problems)}
+
+
+@dataclass(eq=False)
+class LossesRefused(KubisnapError):
+    """A cluster that the target cloud holds in parts only, or worse, where all was asked for."""
+
+    cloud: str
+    losses: tuple[str, ...]
+
+    def __str__(self) -> str:
+        what = "one loss" if len(self.losses) == 1 else f"{len(self.losses)} losses"
+        return f"{self.cloud} cannot hold all of this cluster, and --strict allows no loss: {what}"
+
+    @property
+    def hint(self) -> str:
+        """Say how to go on."""
+        return "choose another cloud or region, or leave --strict out: what is lost is shown and asked for"
+
+    @property
+    def facts(self) -> Facts:
+        """Return the losses."""
+        return {"cloud": self.cloud, "losses": list(self.losses)}
 
 
 @dataclass(eq=False)

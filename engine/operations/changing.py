@@ -308,7 +308,7 @@ def _opening(prepared: Prepared) -> list[ev.AnyEvent]:
                 cloud=prepared.catalogue.cloud,
                 region=prepared.spec.placement.region,
                 choices=prepared.translation.choices,
-                losses=prepared.translation.losses,
+                losses=prepared.translation.losses + prepared.translation.left,
             )
         )
     events += [ev.ResourceLost(key=key, resource_id=resource_id) for key, resource_id in prepared.lost]

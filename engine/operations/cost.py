@@ -7,6 +7,7 @@ import msgspec
 from ..domain.catalogue import Catalogue, SizeOffer
 from ..domain.model import ClusterSpec
 from ..domain.resources import Kind, LoadBalancer, ReservedIp, Resource, Server, Volume
+from .blueprint import at_least
 
 HOURS_A_MONTH = Decimal(730)
 """The mean month, for what has only a monthly price."""
@@ -53,7 +54,9 @@ def cluster_cost(spec: ClusterSpec, catalogue: Catalogue) -> Cost:
         total += _server(size, spec.placement.region).times(pool.count)
     prices, kinds = catalogue.prices, catalogue.kinds
     if Kind.VOLUME in kinds:
-        total += _monthly(prices.volume_gib * sum(volume.size_gib for volume in spec.volumes))
+        total += _monthly(
+            prices.volume_gib * sum(at_least(volume.size_gib, catalogue) for volume in spec.volumes)
+        )
     if Kind.LOAD_BALANCER in kinds:
         total += _monthly(prices.load_balancer * len(spec.load_balancers))
     if Kind.RESERVED_IP in kinds:

@@ -12,6 +12,8 @@ from typing import NamedTuple, Self
 import msgspec
 
 from ..domain import events as ev
+from ..domain.catalogue import Catalogue
+from ..domain.mapping import NO_MAPPING, Mapping
 from ..domain.model import ClusterSpec
 from ..domain.state import ClusterState, apply_event, fold
 from ..domain.validation import validate
@@ -22,7 +24,7 @@ from ..ports import Cloud
 from .calling import reading, regulated
 from .changing import Prepared, close_interrupted, prepare_create, refuse_if_held
 from .context import Context, legible
-from .translation import translate
+from .translation import destination, refuse_losses, translate
 
 _CLUSTER_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -219,26 +221,33 @@ def prepare_restore(
     left: tuple[str, ...] = (),
     name: str = "",
     region: str = "",
-    cluster_id: str = "",
+    mapping: Mapping = NO_MAPPING,
+    strict: bool = False,
+    source: Catalogue | None = None,
 ) -> Prepared:
     """Prepare a new cluster like the archived one, or a forked one, on `cloud`, in `region` or the nearest.
 
-    `left` says what else of the archive is not carried over, for the plan and the log.
+    `left` says what else of the archive is not carried over, for the plan and the log. `mapping`, `source`
+    and `region` are as for `translate`; with `strict` nothing may be lost.
 
     Its log starts anew: intents are replayed, facts stay behind in the archive, which the first
-    event names. Raises what `prepare_create` raises, and `CannotTranslate`.
+    event names. Raises what `prepare_create` raises, `CannotTranslate` and `LossesRefused`.
     """
-    catalogue = reading(regulated(cloud, context).catalogue, context)
-    holder = "a snapshot" if archived.origin.archive else "the log"
-    translation = translate(archived.spec, catalogue, region=region, holder=holder)
-    translation = msgspec.structs.replace(translation, losses=translation.losses + left)
-    spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
-    return prepare_create(
-        journal,
-        cloud,
-        spec,
-        context,
-        origin=archived.origin,
-        translation=translation,
-        cluster_id=cluster_id,
+    asked = regulated(cloud, context)
+    catalogue = reading(asked.catalogue, context)
+    target = destination(archived.spec, catalogue, region=region, mapping=mapping)
+    allowance = reading(lambda: asked.allowance(target.name), context)
+    translation = translate(
+        archived.spec,
+        catalogue,
+        region=region,
+        holder="a snapshot" if archived.origin.archive else "the log",
+        mapping=mapping,
+        taken=allowance.ranges,
+        source=catalogue if archived.spec.placement.cloud == catalogue.cloud else source,
     )
+    if strict:
+        refuse_losses(translation)
+    translation = msgspec.structs.replace(translation, left=translation.left + left)
+    spec = msgspec.structs.replace(translation.spec, name=name or archived.spec.name)
+    return prepare_create(journal, cloud, spec, context, origin=archived.origin, translation=translation)

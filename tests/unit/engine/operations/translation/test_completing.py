@@ -1,18 +1,17 @@
-"""Translation: the cheapest size, the nearest region, the same system; what is chosen stays chosen."""
+"""A cluster on its own cloud: the cheapest size, the nearest region; what is chosen stays chosen."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from kubisnap.engine.domain.catalogue import Catalogue
-from kubisnap.engine.domain.model import ClusterSpec, Image, Placement, Size, neutral
-from kubisnap.engine.domain.resources import Kind
-from kubisnap.engine.errors import CannotTranslate, InvalidInput
-from kubisnap.engine.operations.translation import complete, describe_size, inherit, translate
+from kubisnap.engine.domain.catalogue import ARM64, Catalogue, SizeOffer
+from kubisnap.engine.domain.model import ClusterSpec, Image, Placement, Size
+from kubisnap.engine.errors import InvalidInput
+from kubisnap.engine.operations.translation import complete, inherit
 from tests.unit.engine.examples import (
     CATALOGUE,
-    CONTROL_PLANE,
     SPEC,
     WORKERS,
     changed,
@@ -26,7 +25,6 @@ def catalogue(**fields: Any) -> Catalogue:
     return msgspec.structs.replace(CATALOGUE, **fields)
 
 
-OTHER = catalogue(cloud="other")
 WEST = Placement(cloud="acme", region="west")
 
 
@@ -127,6 +125,82 @@ def test_a_complete_cluster_stays_as_it_is() -> None:
     assert complete(fitted, CATALOGUE) == fitted
 
 
+def arm(name: str, vcpus: int, gib: int, monthly: str) -> SizeOffer:
+    return msgspec.structs.replace(size(name, vcpus, gib, 40, monthly), architecture=ARM64)
+
+
+BOTH = catalogue(
+    sizes=(*CATALOGUE.sizes, arm("arm-small", 2, 4, "3"), arm("arm-large", 4, 8, "6")),
+    images=(
+        msgspec.structs.replace(image("noble-arm", "ubuntu-24.04"), architectures=frozenset({ARM64})),
+        *CATALOGUE.images,
+    ),
+)
+
+
+def test_programs_stay_on_processors_that_run_them_however_cheap_others_are() -> None:
+    intel = complete(with_workers(size=Size(vcpus=2, memory_mib=4096)), BOTH).pools[1]
+    arms = complete(with_workers(size=Size(vcpus=3, architecture=ARM64)), BOTH).pools[1]
+
+    assert (intel.size.pins, intel.image.pins) == ({"acme": "medium-east"}, {"acme": "ubuntu-noble-1"})
+    assert (arms.size.pins, arms.image.pins) == ({"acme": "arm-large"}, {"acme": "noble-arm"})
+
+
+def test_a_size_that_was_only_named_learns_its_architecture_and_gets_an_image_for_it() -> None:
+    found = complete(with_workers(size=Size.pinned("acme", "arm-small")), BOTH).pools[1]
+
+    assert found.size == Size(
+        vcpus=2, memory_mib=4096, disk_gib=40, architecture=ARM64, pins={"acme": "arm-small"}
+    )
+    assert found.image.pins == {"acme": "noble-arm"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        (Size(vcpus=1, pins={"acme": "arm-small"}), "'arm-small' is arm64, not x86_64"),
+        (Size(architecture=ARM64, pins={"acme": "small"}), "'small' is x86_64, not arm64"),
+    ],
+)
+def test_a_size_of_another_architecture_than_the_one_that_is_asked_for_is_refused(
+    wanted: Size, problem: str
+) -> None:
+    with pytest.raises(InvalidInput, match=problem):
+        complete(with_workers(size=wanted), BOTH)
+
+
+def test_a_price_is_the_regions_and_a_size_without_one_comes_last() -> None:
+    dear = msgspec.structs.replace(size("bargain", 2, 4, 80, "1"), monthly_in={"west": Decimal(99)})
+    unpriced = size("unpriced", 2, 4, 80, "0")
+    offers = catalogue(sizes=(*CATALOGUE.sizes, dear, unpriced))
+
+    assert sized(Size(vcpus=2), offers, region="east") == "bargain"
+    assert sized(Size(vcpus=2), offers, region="west") == "medium"
+
+
+def test_of_sizes_whose_prices_nobody_knows_the_smallest_is_chosen() -> None:
+    offers = catalogue(
+        sizes=tuple(
+            size(item.name, item.vcpus, item.memory_mib // 1024, item.disk_gib, "0")
+            for item in CATALOGUE.sizes
+        )
+    )
+
+    assert sized(Size(vcpus=2), offers) == "medium"
+    assert sized(Size(disk_gib=100), offers) == "large"
+
+
+def test_a_cloud_with_one_region_needs_no_coordinates() -> None:
+    moon = catalogue(
+        regions=tuple(item for item in CATALOGUE.regions if item.name in {"moon", "full"}),
+        sizes=tuple(msgspec.structs.replace(item, regions=frozenset({"moon"})) for item in CATALOGUE.sizes),
+        images=tuple(msgspec.structs.replace(item, regions=frozenset({"moon"})) for item in CATALOGUE.images),
+    )
+
+    assert placed(Placement(cloud="acme"), moon).region == "moon"
+    assert placed(Placement(cloud="acme", place="paris"), moon).region == "moon"
+
+
 WRONG: dict[str, tuple[ClusterSpec, str, str, str]] = {
     "an unknown region": (
         changed(placement=Placement(cloud="acme", region="north")),
@@ -201,7 +275,8 @@ def test_what_the_cloud_does_not_have_is_told_with_what_it_has(
 
 
 def test_a_cloud_that_does_not_say_where_it_is_needs_a_region() -> None:
-    unknown = catalogue(regions=tuple(region for region in CATALOGUE.regions if region.name == "moon"))
+    moon = next(region for region in CATALOGUE.regions if region.name == "moon")
+    unknown = catalogue(regions=(moon, msgspec.structs.replace(moon, name="mars")))
 
     with pytest.raises(InvalidInput, match="nobody knows where acme's regions are"):
         placed(Placement(cloud="acme", place="paris"), unknown)
@@ -290,100 +365,3 @@ def test_a_cluster_that_is_to_move_is_not_told_that_its_old_size_is_missing_ther
 
     assert declared.pools[0].size.pins == {"acme": "medium-east"}
     assert complete(inherit(changed(placement=WEST), declared), CATALOGUE).placement.region == "west"
-
-
-# ── to another cloud ─────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_cluster_that_moves_holds_the_same_intent_in_the_nearest_region() -> None:
-    source = complete(changed(placement=WEST), CATALOGUE)
-    found = translate(source, OTHER)
-
-    assert neutral(found.spec) == neutral(source)
-    assert found.spec.placement == Placement(cloud="other", region="west", latitude=37.8, longitude=-122.4)
-    assert found.spec.pools[1].size.pins == {"acme": "small", "other": "small"}
-    assert found.spec.pools[1].image.pins == {"acme": "ubuntu-noble-1", "other": "ubuntu-noble-1"}
-
-
-def test_every_choice_is_told() -> None:
-    source = complete(changed(placement=WEST), CATALOGUE)
-    found = translate(source, OTHER, region="east")
-
-    assert [(choice.what, choice.wanted, choice.chosen) for choice in found.choices] == [
-        ("region", "acme/west", "other/east"),
-        ("size of pool cp", "medium (2 vCPU, 4 GiB)", "medium-east"),
-        ("image of pool cp", "ubuntu-24.04", "ubuntu-noble-1"),
-        ("size of pool workers", "small (1 vCPU, 2 GiB)", "small"),
-        ("image of pool workers", "ubuntu-24.04", "ubuntu-noble-1"),
-    ]
-    assert found.choices[0].note == "4,127 km away"
-    assert found.choices[1].note == "2 vCPU, 4 GiB, 80 GiB disk, $20.00/mo each"
-
-
-def test_a_cluster_restored_on_its_own_cloud_keeps_its_region_size_and_image() -> None:
-    source = complete(changed(placement=WEST), CATALOGUE)
-
-    assert translate(source, BARGAIN).spec == source
-
-
-def test_a_cluster_moves_to_another_region_of_its_cloud() -> None:
-    source = complete(with_workers(size=Size.pinned("acme", "medium-east")), CATALOGUE)
-    found = translate(source, CATALOGUE, region="west")
-
-    assert found.spec.placement.region == "west"
-    assert found.spec.pools[1].size.pins == {"acme": "medium"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "loss"),
-    [
-        (Kind.SUBNET, "other has no subnet: back left out, all servers share the network"),
-        (Kind.LOAD_BALANCER, "other has no load-balancer: entry left out, nothing spreads the traffic"),
-        (Kind.VOLUME, "other has no volume: data left out, the servers have their own disks only"),
-        (Kind.RESERVED_IP, "other has no reserved-ip: api left out, servers have their own addresses"),
-        (Kind.FIREWALL, "other has no firewall: guard left out, nothing keeps traffic out"),
-    ],
-)
-def test_what_a_cloud_does_not_have_is_told_as_a_loss(kind: Kind, loss: str) -> None:
-    source = complete(SPEC, CATALOGUE)
-    whole = translate(source, OTHER).losses
-    less = translate(source, msgspec.structs.replace(OTHER, kinds=OTHER.kinds - {kind})).losses
-
-    assert loss in less
-    assert loss not in whole
-
-
-def test_what_no_snapshot_holds_is_told_as_a_loss() -> None:
-    losses = translate(complete(SPEC, CATALOGUE), OTHER).losses
-
-    assert any("what is on the servers' disks" in loss for loss in losses)
-    assert "volumes start empty: a snapshot holds no volume data (data)" in losses
-    assert "reserved addresses are new ones (api)" in losses
-
-
-def test_everything_that_has_no_counterpart_is_told_at_once() -> None:
-    script = "#" * 2000
-    source = complete(with_workers(bootstrap=script), CATALOGUE)
-    poor = catalogue(cloud="poor", sizes=(size("tiny", 1, 1, 25, "6"),), images=(), max_user_data=1999)
-
-    with pytest.raises(CannotTranslate) as caught:
-        translate(source, poor)
-
-    assert caught.value.problems == (
-        "no size in east for pool cp (2 vCPU, 4 GiB)",
-        "no image of ubuntu-24.04 for pool cp",
-        "no size in east for pool workers (1 vCPU, 2 GiB)",
-        "no image of ubuntu-24.04 for pool workers",
-        "the bootstrap script of pool workers is too long",
-    )
-
-
-def test_an_unknown_target_region_is_told() -> None:
-    with pytest.raises(InvalidInput, match="other has no region 'north'"):
-        translate(complete(SPEC, CATALOGUE), OTHER, region="north")
-
-
-def test_a_size_is_told_as_people_say_it() -> None:
-    assert describe_size(Size(vcpus=2, memory_mib=4096, disk_gib=80)) == "2 vCPU, 4 GiB, 80 GiB disk"
-    assert describe_size(Size(vcpus=1, memory_mib=512)) == "1 vCPU, 0.5 GiB"
-    assert describe_size(CONTROL_PLANE.size) == "2 vCPU, 4 GiB"
