@@ -142,6 +142,7 @@ class Bench:
         number: int = 0,
         needs_subnet: bool = False,
         needs_network: bool = False,
+        user_data: bool = True,
     ) -> None:
         self.cloud = cloud
         self.cluster = cluster
@@ -160,7 +161,7 @@ class Bench:
             network=MAIN.name if Kind.NETWORK in kinds else "",
             subnet=INNER.name if needs_subnet else "",
             ssh_keys=(ADMIN.name,) if Kind.SSH_KEY in kinds else (),
-            user_data="#!/bin/sh\necho hello\n",
+            user_data="#!/bin/sh\necho hello\n" if user_data else "",
         )
         self.key = SshKey(public_key=public_key())
         self._subnet = (INNER,) if needs_subnet else ()

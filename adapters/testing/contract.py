@@ -140,6 +140,7 @@ class CloudContract(Crowds):
             self.needs_network,
         )
         assert not catalogue.subnet_needed or Kind.SUBNET in self.kinds
+        assert (Feature.USER_DATA in catalogue.features) == self.runs_user_data
         assert [str(ip_network(text)) for text in catalogue.reserved_ranges] == list(
             catalogue.reserved_ranges
         )
