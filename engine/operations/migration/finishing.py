@@ -14,9 +14,9 @@ from ...domain.model import ClusterSpec, Protocol, neutral
 from ...domain.resources import Key, Kind
 from ...errors import NotVerified, Refused, SourceMovedOn
 from ..changing import Prepared, carry_out, prepare_change, prepare_delete
+from ..translation import renumbered
 from .journeys import Journey, Taken
 from .plans import CAPTURE, CUT_OVER, RETIRE
-from .ranges import renumbered
 
 _HANDS = 16
 _SSH = 22
