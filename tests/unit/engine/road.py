@@ -23,8 +23,8 @@ from tests.unit.engine.world import Meddler, World
 REGION = "sim-eu-central"
 
 
-def fitted(cluster: ClusterSpec, catalogue: Catalogue, _: Allowance) -> Translation:
-    return translate(cluster, catalogue, region=REGION)
+def fitted(cluster: ClusterSpec, catalogue: Catalogue, allowance: Allowance) -> Translation:
+    return translate(cluster, catalogue, region=REGION, taken=allowance.ranges, source=catalogue)
 
 
 def written(content: Capture) -> Written:
@@ -64,7 +64,6 @@ class Road:
             steps=step_names(retire=retire),
             name=name,
             region=region,
-            home=world.sandbox.catalogue(),
         )
 
     def go(
