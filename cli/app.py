@@ -38,6 +38,7 @@ from .commands import (
     import_,
     inspect,
     log,
+    migrate,
     plan,
     redo,
     restore,
@@ -79,6 +80,7 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
     "Protect": (
         ("capture", capture.capture),
         ("restore", restore.restore),
+        ("migrate", migrate.migrate),
         ("verify", verify.verify),
         ("inspect", inspect.inspect),
         ("cat", cat.cat),

@@ -19,8 +19,9 @@ from ...engine.domain.resources import (
     ReservedIpAssignment,
 )
 from ...engine.errors import ResourceMissing
+from ..transport.failures import clean
 from . import wire
-from .answers import CLOUD, clean
+from .answers import CLOUD
 from .family import Family, Listed, needed, pair, present, region
 from .paths import number
 from .servers import Droplets

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from ...engine.domain import catalogue
 from ...engine.domain.resources import Kind
+from ..transport.failures import unexpected
 from . import wire
-from .answers import CLOUD, unexpected
+from .answers import CLOUD, PROVIDER
 from .transport import Transport
 
 CITIES: dict[str, tuple[str, float, float]] = {
@@ -112,7 +113,7 @@ def _region(region: wire.Region) -> catalogue.Region:
 
 def _size(size: wire.Size, known: frozenset[str]) -> catalogue.SizeOffer:
     if not all(price.is_finite() and price >= 0 for price in (size.price_hourly, size.price_monthly)):
-        raise unexpected(f"a price of {size.slug} that is none", write=False, shape=True)
+        raise unexpected(PROVIDER, f"a price of {size.slug} that is none", write=False, shape=True)
     return catalogue.SizeOffer(
         name=size.slug,
         vcpus=size.vcpus,

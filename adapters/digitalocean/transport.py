@@ -18,8 +18,9 @@ import urllib3.exceptions
 from digitalocean.baseapi import BaseAPI
 
 from ...engine.errors import Denied, Rejected, Unavailable
-from .answers import ADVICE, CLOUD, Answer, clean, failure, refusal, unexpected
-from .connections import Bearer, Sessions, bounded
+from ..transport.connections import Bearer, Sessions, bounded
+from ..transport.failures import Answer, clean, failure, unexpected
+from .answers import ADVICE, CLOUD, PROVIDER, refusal
 from .paths import DEFAULT_END_POINT, checked_end_point
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
         self._bearer = Bearer(token)
         self._timeouts = (connect_timeout, read_timeout)
         self._now = now
-        self._sessions = Sessions(trust_env=self.end_point.startswith("https:"))
+        self._sessions = Sessions(PROVIDER, trust_env=self.end_point.startswith("https:"))
 
     def __repr__(self) -> str:
         return f"Transport({self.end_point!r})"
@@ -134,9 +135,13 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
             data = answer.json()
         except ValueError:
             kind = clean(answer.headers.get("content-type", "no content type"), self._bearer.token)
-            raise unexpected(f"no JSON but {kind}", write=type != "GET", status=answer.status_code) from None
+            raise unexpected(
+                PROVIDER, f"no JSON but {kind}", write=type != "GET", status=answer.status_code
+            ) from None
         if not isinstance(data, dict):
-            raise unexpected("JSON that is no object", write=type != "GET", status=answer.status_code)
+            raise unexpected(
+                PROVIDER, "JSON that is no object", write=type != "GET", status=answer.status_code
+            )
         return data
 
     def _BaseAPI__perform_request(  # noqa: N802  # the library's one private method, under its mangled name
@@ -149,7 +154,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
         try:
             answer = self._exchange(type, self.end_point + url, params)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise failure(error, type) from error
+            raise failure(PROVIDER, error, type) from error
         if answer.ok:
             return answer
         raise refusal(answer, type, now=self._now, secrets=(self._bearer.token,))
@@ -176,7 +181,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
                 stream=True,
             ) as response,
         ):
-            content = bounded(response, deadline, write=not read)
+            content = bounded(PROVIDER, response, deadline, write=not read)
             return Answer(response.status_code, response.headers, content)
 
 
@@ -212,4 +217,4 @@ def _converted(data: object, into: type[T], *, write: bool) -> T:
     try:
         return msgspec.convert(data, into)
     except msgspec.ValidationError as error:
-        raise unexpected(str(error), write=write, shape=True) from error
+        raise unexpected(PROVIDER, str(error), write=write, shape=True) from error

@@ -72,6 +72,7 @@ CATALOGUE = Catalogue(
     volumes=(VolumeOffer(name="sb-block", gib_monthly=Decimal("0.10")),),
     balancers=(BalancerOffer(name="sb-balancer", monthly=Decimal("12.00")),),
     dated="2026-11-27",
+    simulated=True,
 )
 
 DEFAULT_QUOTAS: dict[Kind, int] = {

@@ -142,6 +142,8 @@ class Bench:
         number: int = 0,
         needs_subnet: bool = False,
         needs_network: bool = False,
+        user_data: bool = True,
+        keys_in_region: bool = False,
     ) -> None:
         self.cloud = cloud
         self.cluster = cluster
@@ -160,9 +162,9 @@ class Bench:
             network=MAIN.name if Kind.NETWORK in kinds else "",
             subnet=INNER.name if needs_subnet else "",
             ssh_keys=(ADMIN.name,) if Kind.SSH_KEY in kinds else (),
-            user_data="#!/bin/sh\necho hello\n",
+            user_data="#!/bin/sh\necho hello\n" if user_data else "",
         )
-        self.key = SshKey(public_key=public_key())
+        self.key = SshKey(public_key=public_key(), region=region if keys_in_region else "")
         self._subnet = (INNER,) if needs_subnet else ()
         self._home = MAIN.name if needs_network else ""
 
@@ -268,9 +270,12 @@ class Bench:
         self.until(removed, f"{kind} {resource_id} could not be removed")
         self.gone(kind, resource_id)
 
-    def clear(self) -> None:
-        """Remove everything that was made here, newest first."""
+    def clear(self, down_to: Key | None = None) -> None:
+        """Remove everything that was made here, newest first; what came before `down_to` and itself stay."""
+        stays = (down_to.kind, self.ids[down_to]) if down_to is not None else None
         for kind, resource_id in reversed(self._made):
+            if (kind, resource_id) == stays:
+                return
             self.remove(kind, resource_id)
 
     def listed(self) -> set[tuple[Kind, str]]:

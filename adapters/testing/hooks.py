@@ -32,6 +32,10 @@ class Hooks:
     """Whether servers and load balancers stand in a subnet; as in its catalogue."""
     needs_network: ClassVar[bool] = False
     """Whether tags and firewalls are parts of a network (``groups_in_network`` in its catalogue)."""
+    runs_user_data: ClassVar[bool] = True
+    """Whether servers run user data (`Feature.USER_DATA` in its catalogue); none is sent otherwise."""
+    keys_in_region: ClassVar[bool] = False
+    """Whether an SSH key is there in one region only; as in its catalogue."""
     many: ClassVar[int] = 33
     """How many servers to list; more than a page, if the account may have so many."""
     secrets: ClassVar[tuple[str, ...]] = ()
@@ -78,6 +82,8 @@ class Hooks:
                 number=len(benches),
                 needs_subnet=self.needs_subnet,
                 needs_network=self.needs_network,
+                user_data=self.runs_user_data,
+                keys_in_region=self.keys_in_region,
             )
             benches.append(bench)
             return bench

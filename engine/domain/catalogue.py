@@ -123,10 +123,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     cannot be settled by looking.
 
     `features` are what else it can do. `subnet_needed`: a network alone holds no servers and no load
-    balancers. `groups_in_network`: firewalls and tags are parts of a network. `reserved_ranges` are
-    address ranges that no network may overlap, `network_prefixes` the shortest and longest prefix of one.
+    balancers. `groups_in_network`: firewalls and tags are parts of a network. `keys_in_region`: an SSH key
+    is there in one region only. `reserved_ranges` are address ranges that no network may overlap,
+    `network_prefixes` the shortest and longest prefix of one.
     `volumes` and `balancers` are what there is, the one in use first. `seconds` is how long things of a
-    kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of.
+    kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of. At a
+    `simulated` cloud nothing answers.
     """
 
     cloud: str
@@ -141,12 +143,14 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     features: frozenset[Feature] = frozenset(Feature)
     subnet_needed: bool = False
     groups_in_network: bool = False
+    keys_in_region: bool = False
     reserved_ranges: tuple[str, ...] = ()
     network_prefixes: tuple[int, int] = (8, 28)
     volumes: tuple[VolumeOffer, ...] = ()
     balancers: tuple[BalancerOffer, ...] = ()
     seconds: dict[Kind, int] = {}
     dated: str = ""
+    simulated: bool = False
 
     def region(self, name: str) -> Region | None:
         """Return the region of that name, or None."""

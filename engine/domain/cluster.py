@@ -24,6 +24,9 @@ from .model import (
 )
 from .resources import ClusterRef, Key, Kind, Resource
 
+NOTING = frozenset({ev.OperationKind.CAPTURE, ev.OperationKind.MIGRATE})
+"""Operations that write something down and change nothing in the cluster."""
+
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
     """A logical resource and what it is at the cloud. `resource` is the spec last applied."""
@@ -159,12 +162,27 @@ class Unfinished:
     rolling_back: bool = False
 
 
+class Migration(msgspec.Struct, frozen=True, kw_only=True):
+    """A migration from or to this cluster, and the steps that were taken, in their order, by name."""
+
+    id: str
+    source: ev.MigrationEnd
+    target: ev.MigrationEnd
+    taken: dict[str, ev.MigrationStepTaken]
+
+    def after(self, event: ev.MigrationStepTaken) -> "Migration":
+        """Return it one step further, or back: what was taken after that step does not count any more."""
+        taken = {name: item for name, item in self.taken.items() if item.number < event.number}
+        return msgspec.structs.replace(self, target=event.target, taken={**taken, event.step: event})
+
+
 @dataclass
 class ClusterState:
     """What the log says about one cluster, up to `position` (0: nothing).
 
     `strays` are resources that the log knows although they belong to nothing that is declared: what
-    a holder that had lost its lease made after all. `drifted` is what was last told of each drift.
+    a holder that had lost its lease made after all. `drifted` is what was last told of each drift,
+    `migration` the newest one from here, or to here.
     """
 
     position: int = 0
@@ -191,6 +209,7 @@ class ClusterState:
     open: OpenOperation | None = None
     unfinished: Unfinished | None = None
     snapshots: int = 0
+    migration: Migration | None = None
     updated: int = 0
 
     @property
@@ -205,7 +224,7 @@ class ClusterState:
 
     def pending(self) -> "Unfinished | None":
         """Return what did not come to its end, an operation that still is open counted in."""
-        if self.open is None or self.open.kind is ev.OperationKind.CAPTURE:
+        if self.open is None or self.open.kind in NOTING:
             return self.unfinished
         return self.open.left_behind(self.unfinished)
 

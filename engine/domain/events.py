@@ -198,6 +198,7 @@ class OperationKind(StrEnum):
     REDO = "redo"
     REVERT = "revert"
     FORK = "fork"
+    MIGRATE = "migrate"
 
 
 class Outcome(StrEnum):
@@ -232,10 +233,11 @@ class OperationStarted(Course, frozen=True, kw_only=True, tag="OperationStarted"
     old version wrote this, which knew no leases). The position of this event is the fencing token:
     whoever appends states the position that it knows, so a holder that lost its lease is found out
     at its next event. `continues` is the number of the last operation that did not come to its end;
-    `of` that of the operation which an undo, redo or revert takes back. Schema 2 knows those kinds.
+    `of` that of the operation which an undo, redo or revert takes back. Schema 2 knows those kinds,
+    schema 3 `migrate`, under which the steps of a migration are written down.
     """
 
-    SCHEMA: ClassVar[int] = 2
+    SCHEMA: ClassVar[int] = 3
 
     kind: OperationKind
     summary: str
@@ -297,6 +299,39 @@ class SnapshotCaptured(Course, frozen=True, kw_only=True, tag="SnapshotCaptured"
     position: int
     file: str = ""
     parent: str = ""
+
+
+class MigrationEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One of the two clusters of a migration, and where it is."""
+
+    cluster_id: str
+    name: str
+    cloud: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.cloud}/{self.region}"
+
+
+class MigrationStepTaken(Course, frozen=True, kw_only=True, tag="MigrationStepTaken"):
+    """A step of a migration came to its end: in the logs of both clusters, once there are two.
+
+    `migration` is the same 32 hex digits in both. It is step `number`, from 1, of `steps` in all, as it
+    was known then. `took_ms` is how long it took, `told` what is to be known of it. A capture says which
+    `position` of the source's log it holds, its `digest` and where it is.
+    """
+
+    migration: str
+    source: MigrationEnd
+    target: MigrationEnd
+    step: str
+    number: int
+    steps: int
+    took_ms: int = 0
+    told: tuple[str, ...] = ()
+    position: int = 0
+    digest: str = ""
+    file: str = ""
 
 
 # ── fact ─────────────────────────────────────────────────────────────────────────────────────
@@ -491,6 +526,7 @@ AnyEvent = (
     | PlanAccepted
     | OperationFinished
     | SnapshotCaptured
+    | MigrationStepTaken
     | TranslationChosen
     | StepStarted
     | StepRetried
@@ -557,6 +593,8 @@ __all__ = [
     "KubernetesVersionDeclared",
     "LeaseRenewed",
     "LoadBalancerDeclared",
+    "MigrationEnd",
+    "MigrationStepTaken",
     "NameClaimed",
     "NameReleased",
     "NetworkDeclared",

@@ -174,6 +174,8 @@ def describe(event: ev.AnyEvent) -> str:  # noqa: C901, PLR0911, PLR0912 - one l
             return f"{outcome}: {error}" if error else outcome.value
         case ev.SnapshotCaptured(digest=digest, size=size, events=events):
             return f"{events} events, {size} bytes, {digest[:19]}"
+        case ev.MigrationStepTaken(step=step, number=number, steps=steps, source=source, target=target):
+            return f"{number}/{steps} {step}: {source} → {target}"
         case ev.TranslationChosen(cloud=cloud, region=region, losses=losses):
             return f"to {cloud}/{region}, {len(losses)} losses"
         case ev.StepStarted(action=action, key=key, compensates=compensates):

@@ -104,9 +104,10 @@ class Tag(_Resource, frozen=True, kw_only=True, tag=Kind.TAG.value):
 
 
 class SshKey(_Resource, frozen=True, kw_only=True, tag=Kind.SSH_KEY.value):
-    """A public key in OpenSSH's one-line form."""
+    """A public key in OpenSSH's one-line form. `region` is empty where keys belong to the whole account."""
 
     public_key: str
+    region: str = ""
 
 
 class Network(_Resource, frozen=True, kw_only=True, tag=Kind.NETWORK.value):

@@ -11,11 +11,22 @@ from typing import Any
 import msgspec
 
 from . import events as ev
-from .cluster import Binding, ClusterState, OpenOperation, OpenStep, Touched, Unfinished, Work
+from .cluster import (
+    NOTING,
+    Binding,
+    ClusterState,
+    Migration,
+    OpenOperation,
+    OpenStep,
+    Touched,
+    Unfinished,
+    Work,
+)
 
 __all__ = [
     "Binding",
     "ClusterState",
+    "Migration",
     "OpenOperation",
     "OpenStep",
     "Touched",
@@ -135,17 +146,24 @@ def _finished(state: ClusterState, event: ev.OperationFinished, recorded: ev.Rec
         going_back = held.kind in {ev.OperationKind.ABANDON, ev.OperationKind.ROLLBACK}
         if held.kind is ev.OperationKind.DELETE or (going_back and state.retired):
             state.gone = True
-        if held.kind is not ev.OperationKind.CAPTURE:
+        if held.kind not in NOTING:
             state.unfinished = None
         return
     # a deletion that took nothing away is not wanted less for it: it is to be gone on with, or withdrawn
     taken_back = event.outcome is ev.Outcome.ROLLED_BACK and state.retired == held.before.retired
-    if held.kind is not ev.OperationKind.CAPTURE and not taken_back:
+    if held.kind not in NOTING and not taken_back:
         state.unfinished = held.left_behind(state.unfinished)
 
 
 def _captured(state: ClusterState, _: ev.SnapshotCaptured, __: ev.Recorded) -> None:
     state.snapshots += 1
+
+
+def _migrated(state: ClusterState, event: ev.MigrationStepTaken, _: ev.Recorded) -> None:
+    before = state.migration
+    if before is None or before.id != event.migration:
+        before = Migration(id=event.migration, source=event.source, target=event.target, taken={})
+    state.migration = before.after(event)
 
 
 def _step_started(state: ClusterState, event: ev.StepStarted, recorded: ev.Recorded) -> None:
@@ -299,6 +317,7 @@ _EVOLVE: dict[type[ev.Event], Callable[[ClusterState, Any, ev.Recorded], None]] 
     ev.PlanAccepted: _nothing,
     ev.OperationFinished: _finished,
     ev.SnapshotCaptured: _captured,
+    ev.MigrationStepTaken: _migrated,
     ev.TranslationChosen: _nothing,
     ev.StepStarted: _step_started,
     ev.StepRetried: _step_retried,

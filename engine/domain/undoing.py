@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from . import events as ev
-from .cluster import ClusterState
+from .cluster import NOTING, ClusterState
 from .events import OperationKind
 from .model import ClusterSpec
 from .state import apply_intent
@@ -67,6 +67,9 @@ REVERSALS: Final[Mapping[OperationKind, Reversal]] = {
         "kubisnap fork {cluster} --at '#{before}' --as {cluster}-2      makes another one as it was",
     ),
     OperationKind.CAPTURE: Reversal(reach=Reach.NOTHING, reason="a snapshot changes nothing in the cluster"),
+    OperationKind.MIGRATE: Reversal(
+        reach=Reach.NOTHING, reason="it wrote down a step of a migration, which changed nothing here"
+    ),
     OperationKind.ABANDON: Reversal(reach=Reach.NOTHING, reason="it took back what was unfinished"),
     OperationKind.ROLLBACK: Reversal(reach=Reach.NOTHING, reason="it took back what was unfinished"),
 }
@@ -280,7 +283,7 @@ class _Reader:
         return self._tried(act, before, moved) if self.outcome is ev.Outcome.ROLLED_BACK else moved
 
     def _caught_up(self, act: Act) -> bool:
-        return self.outcome is ev.Outcome.SUCCEEDED and act.kind is not OperationKind.CAPTURE
+        return self.outcome is ev.Outcome.SUCCEEDED and act.kind not in NOTING
 
     @staticmethod
     def _tried(act: Act, before: Moment, done: Moment) -> Moment:

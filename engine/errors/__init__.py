@@ -23,6 +23,10 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── StalePlan               a saved plan, and the cluster is not what it was made for any more
     ├── CorruptPlan             a saved plan that cannot be read
     ├── TooManyDeletions        more than `--max-deletions` allows
+    ├── AnotherMigration        the cluster is on its way to somewhere else
+    ├── MigrationBlocked        preflight found what is in the way
+    ├── NotVerified             a migrated cluster is not as it should be
+    ├── SourceMovedOn           and what it is migrated from was changed since it was captured
     ├── Locked                  another operation on this cluster is running
     ├── StoreError              the event store
     │   ├── NotAStore
@@ -113,6 +117,7 @@ from .keeping import (
     UnsupportedArchive,
     WrongKey,
 )
+from .migrating import AnotherMigration, MigrationBlocked, NotVerified, SourceMovedOn
 from .moving import AnotherHistory, CopyDiffers, CorruptLines, HistoryThere, NameHeld, Salvaged
 from .standing import Came, CorruptPlan, Locked, NothingUnfinished, StalePlan, TooManyDeletions
 from .undoing import Again, ChangedSince, Irreversible, NothingToUndo, StillUnfinished
@@ -121,6 +126,7 @@ __all__ = [
     "Again",
     "AlreadyExists",
     "AnotherHistory",
+    "AnotherMigration",
     "ArchiveError",
     "BrokenChain",
     "BudgetExceeded",
@@ -150,6 +156,7 @@ __all__ = [
     "LogMoved",
     "LossesRefused",
     "MalformedEvent",
+    "MigrationBlocked",
     "MissingDriver",
     "MissingParent",
     "NameHeld",
@@ -157,6 +164,7 @@ __all__ = [
     "NotEncrypted",
     "NotFound",
     "NotSigned",
+    "NotVerified",
     "NothingToUndo",
     "NothingUnfinished",
     "OperationFailed",
@@ -170,6 +178,7 @@ __all__ = [
     "ResourceMissing",
     "RollbackIncomplete",
     "Salvaged",
+    "SourceMovedOn",
     "StalePlan",
     "StillUnfinished",
     "StoreDenied",

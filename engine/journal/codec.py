@@ -26,6 +26,7 @@ def _as_it_is(payload: Payload) -> Payload:
 
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
     ("OperationStarted", 1): _as_it_is,
+    ("OperationStarted", 2): _as_it_is,
     ("ServerPoolDeclared", 1): _as_it_is,
 }
 """(tag, schema that it reads) -> the payload in the next schema."""

@@ -118,10 +118,13 @@ def _groundwork(spec: ClusterSpec, catalogue: Catalogue) -> Iterator[Desired]:
     yield Desired(key=Key(Kind.TAG, "cluster"), resource=Tag(network=home), needs=inside)
     for role in _roles(spec):
         yield Desired(key=_tag(role), resource=Tag(role=role, network=home), needs=inside)
+    region = spec.placement.region if catalogue.keys_in_region else ""
     for ssh_key in spec.ssh_keys:
         # the comment is for people and no cloud keeps it apart: compare the material only
         material = " ".join(ssh_key.public_key.split()[:2])
-        yield Desired(key=Key(Kind.SSH_KEY, ssh_key.name), resource=SshKey(public_key=material))
+        yield Desired(
+            key=Key(Kind.SSH_KEY, ssh_key.name), resource=SshKey(public_key=material, region=region)
+        )
     yield from (item for item in _network(spec) if not home)
     for firewall in spec.firewalls:
         sources = {Role(s) for rule in firewall.allow for s in rule.sources if s in set(Role)}
@@ -216,7 +219,7 @@ def _balancers(spec: ClusterSpec, catalogue: Catalogue) -> Iterator[Desired]:
             subnet=subnet,
         )
         yield Desired(key=key, resource=resource, needs=(*inside, _tag(balancer.role)))
-        for server in servers:
+        for server in servers if Kind.LOAD_BALANCER in catalogue.kinds else ():
             yield Desired(
                 key=Key(Kind.LOAD_BALANCER_MEMBER, member_name(balancer.name, server)),
                 resource=LoadBalancerMember(load_balancer=balancer.name, server=server),

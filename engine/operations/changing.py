@@ -4,7 +4,7 @@
 log at which it was made: if somebody else writes in between, carrying out is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -206,20 +206,28 @@ def carry_out(
     *,
     kind: ev.OperationKind,
     summary: str,
+    opening: Sequence[ev.AnyEvent] = (),
+    closing: Callable[[], Sequence[ev.AnyEvent]] = tuple,
 ) -> Result:
     """Record and run what was prepared.
+
+    `opening` is written down before anything is done, what `closing` returns when all of it was done,
+    together with the operation's end.
 
     Raises `LogMoved` when the log is no longer where it was, `OperationFailed`, `Interrupted`.
     """
     number = prepared.state.operations + 1
     started = started_event(prepared, context, kind, summary)
-    state = begin(journal, prepared, context, [started, *_opening(prepared)], number)
+    state = begin(journal, prepared, context, [started, *opening, *_opening(prepared)], number)
     log = OperationLog(journal, state, context, number)
     # a deletion ends by giving the name back, in the same transaction
     finish = log.close if kind is ev.OperationKind.DELETE else log.append
 
     def ended(event: ev.OperationFinished) -> None:
-        (finish if event.outcome is ev.Outcome.SUCCEEDED else log.append)(event)
+        if event.outcome is ev.Outcome.SUCCEEDED:
+            finish(*closing(), event)
+        else:
+            log.append(event)
 
     executor = Executor(
         cloud,

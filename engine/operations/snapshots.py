@@ -5,7 +5,7 @@ and what comes of what comes out. Capturing asks nothing of the cloud, so that i
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Self
 
@@ -77,8 +77,12 @@ def capture(
     context: Context,
     write: Callable[[Capture], Written],
     since: Since | None = None,
+    *,
+    noting: Callable[[Written, int], Sequence[ev.AnyEvent]] = lambda _, __: (),
 ) -> Captured:
     """Write the cluster's log with `write`, or what was added `since`, and record that it was written.
+
+    What `noting` makes of what was written, and of the position that it holds, is recorded with it.
 
     Raises `Locked` while an operation runs: a snapshot never holds half of one. Raises `Refused` where
     `since` is not of this cluster, or of a log that took another course.
@@ -114,6 +118,7 @@ def capture(
             file=legible(written.file),
             parent="" if since is None else f"sha256:{since.root.hex()}",
         ),
+        *noting(written, position),
         ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED),
     ]
     for item in journal.append(state.cluster_id, position, events, context.envelope(number)):

@@ -83,6 +83,9 @@ SUCCESSES = (
     ("Change", "fork web --at '#1' --as third --yes"),
     ("Cluster", "get third"),
     ("Operation", "show copy#1"),
+    ("MigrationPlan", "migrate third --to sandbox:sim-eu-west --as moved --dry-run"),
+    ("Migration", "migrate third --to sandbox:sim-eu-west --as moved --yes"),
+    ("Operation", "show third#2"),
     ("Snapshots", "snapshots --all"),
     ("Forget", "forget --keep-last 1 --yes"),
     ("Collection", "gc --yes"),
@@ -142,6 +145,12 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
         if kind == "Change":
             assert re.fullmatch(r"(#\d+ .* · .*|web: nothing to do, what is declared is there\.)\n", done.out)
             assert "to add" in done.err or "nothing to do" in done.out
+        elif kind == "Migration":
+            assert done.out.startswith(
+                "migrated third (sandbox/sim-us-east) → moved (sandbox/sim-eu-west) · "
+            )
+            assert "to add" in done.err
+            assert "5/5 cut-over" in done.err
         else:
             # what a reference came to is told; positions depend on how often the lease was renewed
             told = re.sub(

@@ -2,7 +2,8 @@
 
 The lines were written once and stay: later versions must read them and fold them to the same state.
 log-v1.jsonl holds what the first version knew, log-v1.1.jsonl what joined since, log-v2.jsonl what is
-in its second schema. When another schema goes up, these files stay as they are and a log-v3 joins them.
+in its second schema, log-v3.jsonl migrations and what came with them. When another schema goes up, these
+files stay as they are and a log-v4 joins them.
 
 A line is one stored event: its stream, its version, its tag, and its bytes in base64.
 """
@@ -42,6 +43,7 @@ from kubisnap.engine.domain.resources import (
     Key,
     Kind,
     LoadBalancer,
+    LoadBalancerMember,
     Network,
     ReservedIp,
     ReservedIpAssignment,
@@ -62,6 +64,8 @@ LATER_LOG = Path(__file__).with_name("log-v1.1.jsonl")
 LATER_STATE = Path(__file__).with_name("log-v1.1.state.json")
 SECOND_LOG = Path(__file__).with_name("log-v2.jsonl")
 SECOND_STATE = Path(__file__).with_name("log-v2.state.json")
+THIRD_LOG = Path(__file__).with_name("log-v3.jsonl")
+THIRD_STATE = Path(__file__).with_name("log-v3.state.json")
 
 CLUSTER = "000102030405460788090a0b0c0d0e0f"
 NAME = "grosse-1"
@@ -359,6 +363,77 @@ def recorded_second() -> list[ev.Recorded]:
     ]
 
 
+def _step(number: int, step: str, **told: Any) -> Iterator[ev.AnyEvent]:
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.MIGRATE, summary=f"{number}/5 {step}", holder=HOLDER, tool="kubisnap 0.1.0"
+    )
+    yield ev.MigrationStepTaken(
+        migration="5" * 32,
+        source=ev.MigrationEnd(cluster_id="f" * 32, name="before", cloud="digitalocean", region="nyc3"),
+        target=ev.MigrationEnd(cluster_id=CLUSTER, name=NAME, cloud="sandbox", region=_REGION),
+        step=step,
+        number=number,
+        steps=5,
+        **told,
+    )
+    yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)
+
+
+def _members() -> Iterator[ev.AnyEvent]:
+    """Yield a load balancer's member, and groups that are parts of a network."""
+    yield ev.OperationStarted(
+        kind=ev.OperationKind.RESTORE, summary="from before", holder=HOLDER, tool="kubisnap 0.1.0"
+    )
+    yield from _intents()
+    pool = PoolSpec(
+        name="arms",
+        role=Role.WORKER,
+        count=1,
+        size=Size(vcpus=2, memory_mib=4096, architecture="arm64", pins={"sandbox": "sb-arm"}),
+        image=Image(os="debian-12", pins={"sandbox": "sim-debian-12"}),
+    )
+    yield ev.ServerPoolDeclared(pool=pool)
+    made: tuple[tuple[str, Resource], ...] = (
+        ("worker", Tag(role=Role.WORKER, network="main")),
+        ("nodes", Firewall(role=Role.WORKER, rules=(_RULE,), network="main")),
+        (
+            "front",
+            LoadBalancer(region=_REGION, network="main", role=Role.WORKER, forward=_FORWARD, subnet="inner"),
+        ),
+        ("front.workers-0", LoadBalancerMember(load_balancer="front", server="workers-0")),
+    )
+    for number, (name, resource) in enumerate(made, start=1):
+        key = Key(Kind(str(resource.__struct_config__.tag)), name)
+        yield ev.StepStarted(step=number, action="create", key=key, provider_name=f"{NAME}-{name}")
+        yield ev.ResourceProvisioned(
+            step=number,
+            key=key,
+            resource_id=f"id-{number}",
+            provider_name=f"{NAME}-{name}",
+            cloud="sandbox",
+            account="sandbox-default",
+            region=_REGION,
+            resource=resource,
+        )
+        yield ev.StepSucceeded(step=number)
+    yield ev.OperationFinished(outcome=ev.Outcome.SUCCEEDED)
+
+
+def recorded_third() -> list[ev.Recorded]:
+    """Return every event of the fourth golden log: a cluster that was migrated here."""
+    operations = [
+        list(_members()),
+        list(_step(1, "preflight", told=("quota: enough",), took_ms=12)),
+        list(_step(2, "capture", position=77, digest="sha256:11aa", file="before.ksnap", took_ms=345)),
+        list(_step(3, "create", told=("1 server on sandbox/sim-us-east",), took_ms=67_890)),
+    ]
+    events = [(number, event) for number, part in enumerate(operations, start=1) for event in part]
+    return [
+        _record(CLUSTER, version, number, event, schema=event.SCHEMA)
+        for version, (number, event) in enumerate(events, start=1)
+    ]
+
+
 def _record(stream: str, version: int, operation: int, event: ev.AnyEvent, *, schema: int = 1) -> ev.Recorded:
     return ev.Recorded(
         stream=stream,
@@ -423,8 +498,8 @@ def state_text(state: ClusterState) -> str:
 
 def main() -> None:
     """Write the newest files; the older ones are frozen."""
-    SECOND_LOG.write_text(lines(recorded_second()), encoding="utf-8")
-    SECOND_STATE.write_text(state_text(fold(recorded_second())), encoding="utf-8")
+    THIRD_LOG.write_text(lines(recorded_third()), encoding="utf-8")
+    THIRD_STATE.write_text(state_text(fold(recorded_third())), encoding="utf-8")
 
 
 if __name__ == "__main__":

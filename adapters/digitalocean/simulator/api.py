@@ -7,14 +7,16 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
+from ...simulation.serving import RawRequest
 from . import (
     actions,
     control,
     droplet_actions,
     droplets,
+    faults,
     firewalls,
     keys,
     load_balancers,
@@ -48,17 +50,6 @@ _FAMILIES = (
 )
 OPERATIONS: tuple[Route[Handler], ...] = tuple(route for family in _FAMILIES for route in family.ROUTES)
 _REMEMBERED_REQUESTS = 10_000
-
-
-@dataclass(frozen=True)
-class RawRequest:
-    """A request as it came in."""
-
-    method: str
-    target: str
-    authorization: str
-    host: str
-    body: bytes
 
 
 class Api:
@@ -136,7 +127,7 @@ class Api:
         if rule is not None and rule.action == "reset":
             return Silence(abrupt=True)
         if rule is not None and rule.action in {"status", "error_on_page", "quota"}:
-            return rule.answer(path, request_id)
+            return faults.answer(rule, path, request_id)
         if rule is not None and rule.action == "hang" and not self.faults.wait(rule.seconds):
             return Silence()
         if rule is not None and rule.action == "lose_answer":

@@ -4,30 +4,12 @@ Knows the shape of DigitalOcean's error bodies; knows nothing of sockets or of t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
-JsonObject: TypeAlias = dict[str, Any]
+from ...simulation.serving import Answer, JsonObject, Silence
+
+__all__ = ["Answer", "JsonObject", "Silence"]
 
 SERVER_NAME = "kubisnap-digitalocean-simulator"
-JSON_TYPE = "application/json; charset=utf-8"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One HTTP answer: a JSON object, or a raw text where a fault wants broken JSON, or nothing."""
-
-    status: int
-    body: JsonObject | None = None
-    text: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Silence:
-    """No answer at all: the connection is closed, with a reset when `abrupt`."""
-
-    abrupt: bool = False
 
 
 NO_CONTENT = Answer(204)

@@ -8,6 +8,7 @@ change a running cluster. `translate` lists every choice with its reason, and ev
 
 from .completing import complete, inherit
 from .losses import lacking
+from .ranges import renumbered
 from .sizes import describe_size
 from .translating import Translation, destination, refuse_losses, translate
 
@@ -19,5 +20,6 @@ __all__ = [
     "inherit",
     "lacking",
     "refuse_losses",
+    "renumbered",
     "translate",
 ]

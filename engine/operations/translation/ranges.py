@@ -69,6 +69,12 @@ def renumber(
     return _moved_to(spec, old, new, why)
 
 
+def renumbered(spec: ClusterSpec, cidr: str) -> ClusterSpec:
+    """Return a spec with its network at `cidr`, and with what refers to it moved along, as far as it fits."""
+    old, new = IPv4Network(spec.network.cidr), IPv4Network(cidr)
+    return spec if old == new else _moved_to(spec, old, new, "").spec
+
+
 def moved(text: str, old: IPv4Network, new: IPv4Network) -> str | None:
     """Return where a range is after `old` became `new`; None if it does not fit into it.
 

@@ -106,7 +106,7 @@ CATALOGUE = Catalogue(
         image("debian-west", "debian-12", "west"),
         image("ubuntu-noble-2", "ubuntu-24.04"),
     ),
-    kinds=frozenset(Kind),
+    kinds=frozenset(Kind) - {Kind.LOAD_BALANCER_MEMBER},
     prices=Prices(volume_gib=Decimal("0.10"), load_balancer=Decimal(12), reserved_ip=Decimal(4)),
 )
 UBUNTU = Image(os="ubuntu-24.04")

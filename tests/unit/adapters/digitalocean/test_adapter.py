@@ -47,7 +47,7 @@ def bench(cloud: DigitalOcean, clock: ManualClock) -> Bench:
 
 def bench_on(cloud: DigitalOcean, clock: ManualClock, name: str = "web") -> Bench:
     offer = ("fra1", "s-1vcpu-1gb", "ubuntu-24-04-x64")
-    kinds = frozenset(Kind) - {Kind.SUBNET}
+    kinds = frozenset(Kind) - {Kind.SUBNET, Kind.LOAD_BALANCER_MEMBER}
     return Bench(cloud, lambda: clock.sleep(1.0), cluster=new_cluster(name), kinds=kinds, offer=offer)
 
 
@@ -283,7 +283,7 @@ def test_an_assignment_to_another_server_is_left_alone(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "resource_id", ["", "x", "..", "1.2.3", "1.2.3.4:", "1.2.3.4:x", "a/b:1", ":1", "01.2.3.4", "é:1"]
 )
-@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.SUBNET}))
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.SUBNET, Kind.LOAD_BALANCER_MEMBER}))
 def test_what_is_no_id_is_nothing(cloud: DigitalOcean, kind: Kind, resource_id: str) -> None:
     assert cloud.observe(kind, resource_id) is None
 

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubisnap.adapters.digitalocean import DigitalOcean, wire
-from kubisnap.adapters.digitalocean.answers import Answer
 from kubisnap.adapters.digitalocean.catalogue import CITIES, os_of
 from kubisnap.adapters.digitalocean.networking import Firewalls
 from kubisnap.adapters.digitalocean.rules import inbound, neutral_rules
 from kubisnap.adapters.digitalocean.transport import Transport
 from kubisnap.adapters.testing import canonical_rules, firewall_rules
+from kubisnap.adapters.transport.failures import Answer
 from kubisnap.engine.domain.model import Forward, ForwardProtocol, Protocol, Role, Rule
 from kubisnap.engine.domain.resources import (
     Accepted,

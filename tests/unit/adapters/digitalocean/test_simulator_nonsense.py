@@ -5,9 +5,10 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubisnap.adapters.digitalocean.simulator.api import OPERATIONS, Api, RawRequest
+from kubisnap.adapters.digitalocean.simulator.api import OPERATIONS, Api
 from kubisnap.adapters.digitalocean.simulator.wire import Answer
 from kubisnap.adapters.digitalocean.simulator.world import Timing, World
+from kubisnap.adapters.simulation.serving import RawRequest
 
 RULE = {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["10.0.0.0/8"]}}
 FORWARD = {"entry_protocol": "http", "entry_port": 80, "target_protocol": "http", "target_port": 80}

@@ -20,9 +20,10 @@ import requests
 import urllib3.exceptions
 
 from kubisnap.adapters.digitalocean import transport as module
-from kubisnap.adapters.digitalocean.answers import clean, failure, retry_after
+from kubisnap.adapters.digitalocean.answers import PROVIDER
 from kubisnap.adapters.digitalocean.paths import checked_end_point, number, segment
 from kubisnap.adapters.digitalocean.transport import Transport
+from kubisnap.adapters.transport.failures import clean, failure, retry_after
 from kubisnap.engine.errors import (
     CloudError,
     Conflict,
@@ -437,7 +438,7 @@ def test_a_refused_connection_did_nothing(server: "ScriptedServer", transport: T
     ],
 )
 def test_only_a_connection_that_never_was_is_unambiguous(error: Exception, ambiguous: bool) -> None:
-    after_write, after_read = failure(error, "POST"), failure(error, "GET")
+    after_write, after_read = failure(PROVIDER, error, "POST"), failure(PROVIDER, error, "GET")
     assert isinstance(after_write, Unavailable)
     assert (after_write.ambiguous, after_read.ambiguous) == (ambiguous, False)
 

@@ -56,7 +56,7 @@ def bench_on(clock: ManualClock) -> Callable[[Sandbox], Bench]:
             sandbox,
             lambda: clock.sleep(1.0),
             cluster=new_cluster("web"),
-            kinds=frozenset(Kind),
+            kinds=frozenset(Kind) - {Kind.LOAD_BALANCER_MEMBER},
             offer=OFFER,
         )
 

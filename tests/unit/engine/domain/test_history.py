@@ -133,6 +133,17 @@ LINES: list[tuple[Any, str]] = [
         ev.SnapshotCaptured(digest="sha256:" + "a" * 64, size=9, events=2, position=2),
         "2 events, 9 bytes, sha256:aaaaaaaaaaaa",
     ),
+    (
+        ev.MigrationStepTaken(
+            migration="5" * 32,
+            source=ev.MigrationEnd(cluster_id="a" * 32, name="web", cloud="acme", region="east"),
+            target=ev.MigrationEnd(cluster_id="b" * 32, name="web-2", cloud="other", region="west"),
+            step="capture",
+            number=2,
+            steps=5,
+        ),
+        "2/5 capture: web on acme/east → web-2 on other/west",
+    ),
     (ev.TranslationChosen(cloud="acme", region="east", losses=("a", "b")), "to acme/east, 2 losses"),
     (ev.StepStarted(step=1, action="create", key=TAG), "create tag/cluster"),
     (ev.StepStarted(step=1, action="delete", key=TAG, compensates=True), "rolling back: delete tag/cluster"),

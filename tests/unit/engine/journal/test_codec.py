@@ -15,7 +15,7 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import Key, Kind
 from kubisnap.engine.errors import MalformedEvent, UnknownEvent
 from kubisnap.engine.journal.codec import MAX_EVENT_BYTES, UPCASTERS, Codec, Payload, StoredRow
-from tests.golden.make_log import recorded, recorded_later, recorded_second
+from tests.golden.make_log import recorded, recorded_later, recorded_second, recorded_third
 
 FROZEN = {
     "ClusterDeclared": 1,
@@ -26,11 +26,12 @@ FROZEN = {
     "KubernetesVersionDeclared": 1,
     "LeaseRenewed": 1,
     "LoadBalancerDeclared": 1,
+    "MigrationStepTaken": 1,
     "NameClaimed": 1,
     "NameReleased": 1,
     "NetworkDeclared": 1,
     "OperationFinished": 1,
-    "OperationStarted": 2,
+    "OperationStarted": 3,
     "PartWithdrawn": 1,
     "PlanAccepted": 1,
     "ReservedIpDeclared": 1,
@@ -40,7 +41,7 @@ FROZEN = {
     "ResourceUpdated": 1,
     "RetirementWithdrawn": 1,
     "RollbackStarted": 1,
-    "ServerPoolDeclared": 1,
+    "ServerPoolDeclared": 2,
     "ServerPoolScaled": 1,
     "SnapshotCaptured": 1,
     "SshKeyDeclared": 1,
@@ -56,7 +57,7 @@ FROZEN = {
 
 EXAMPLES = [
     msgspec.structs.replace(item, schema=item.event.SCHEMA)
-    for item in (*recorded(), *recorded_later(), *recorded_second())
+    for item in (*recorded(), *recorded_later(), *recorded_second(), *recorded_third())
 ]
 FAILED = ev.StepFailed(step=1, error="Rejected", message="no")
 

@@ -17,8 +17,9 @@ LOGS = [
     (make_log.LOG, make_log.STATE, make_log.recorded),
     (make_log.LATER_LOG, make_log.LATER_STATE, make_log.recorded_later),
     (make_log.SECOND_LOG, make_log.SECOND_STATE, make_log.recorded_second),
+    (make_log.THIRD_LOG, make_log.THIRD_STATE, make_log.recorded_third),
 ]
-each_log = pytest.mark.parametrize(("log", "state", "written"), LOGS, ids=["1", "1.1", "2"])
+each_log = pytest.mark.parametrize(("log", "state", "written"), LOGS, ids=["1", "1.1", "2", "3"])
 Written = Callable[[], list[ev.Recorded]]
 
 
@@ -63,5 +64,5 @@ def test_a_frozen_log_folds_to_the_frozen_state(log: Path, state: Path, written:
 
 def test_the_script_writes_the_same_bytes_today() -> None:
     """Holds for the newest log: when a schema goes up, compare with the one that joins then."""
-    assert make_log.SECOND_STATE.exists()
-    assert make_log.lines(make_log.recorded_second()) == make_log.SECOND_LOG.read_text(encoding="utf-8")
+    assert make_log.THIRD_STATE.exists()
+    assert make_log.lines(make_log.recorded_third()) == make_log.THIRD_LOG.read_text(encoding="utf-8")

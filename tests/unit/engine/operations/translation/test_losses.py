@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubisnap.engine.domain.catalogue import Catalogue, Feature
+from kubisnap.engine.domain.catalogue import Feature
 from kubisnap.engine.domain.model import (
     ClusterSpec,
     FirewallSpec,

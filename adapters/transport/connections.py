@@ -1,6 +1,6 @@
 """Connections: the token on every request, sessions for many threads, bodies with an end.
 
-Knows requests and urllib3; knows neither DigitalOcean's JSON nor its errors beyond the size of an answer.
+Knows no cloud: whoever opens them says whose they are, so that errors can name it.
 """
 
 import threading
@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ...engine.errors import Rejected, Unavailable
 from ...engine.ports import before_sending
-from .answers import CLOUD, unexpected
+from .failures import Provider, unexpected
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -75,7 +75,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
 class Sessions:
     """Sessions, each used by one thread at a time and kept for the next: as many as calls at once."""
 
-    def __init__(self, *, trust_env: bool) -> None:
+    def __init__(self, provider: Provider, *, trust_env: bool) -> None:
+        self._provider = provider
         # Over http, which is for loopback only, an environment's proxy would see the token in clear.
         self._trust_env = trust_env
         self._lock = threading.Lock()
@@ -87,7 +88,9 @@ class Sessions:
         """Lend a session for one call."""
         with self._lock:
             if self._closed:
-                raise Rejected(CLOUD, "the connection to DigitalOcean has been closed")
+                raise Rejected(
+                    self._provider.name, f"the connection to {self._provider.title} has been closed"
+                )
             session = self._idle.pop() if self._idle else self._new()
         try:
             yield session
@@ -116,7 +119,7 @@ class Sessions:
             session.close()
 
 
-def bounded(response: requests.Response, deadline: float, *, write: bool) -> bytes:
+def bounded(provider: Provider, response: requests.Response, deadline: float, *, write: bool) -> bytes:
     """Read a body, decompressed, up to a size and a moment."""
     content = bytearray()
     # read1 hands over what has come; the usual reads wait until a whole chunk is together.
@@ -124,7 +127,8 @@ def bounded(response: requests.Response, deadline: float, *, write: bool) -> byt
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             problem = f"more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
-            raise unexpected(problem, write=write, shape=True, status=response.status_code)
+            raise unexpected(provider, problem, write=write, shape=True, status=response.status_code)
         if time.monotonic() > deadline:
-            raise Unavailable(CLOUD, "the answer did not end in time", response.status_code, ambiguous=write)
+            message = "the answer did not end in time"
+            raise Unavailable(provider.name, message, response.status_code, ambiguous=write)
     return bytes(content)

@@ -1,0 +1,206 @@
+"""Preparing a migration: what it would do, cost and take, or where one that was begun goes on."""
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+import msgspec
+
+from ...domain import events as ev
+from ...domain.catalogue import Catalogue
+from ...domain.cluster import ClusterState, Migration
+from ...domain.model import ClusterSpec
+from ...errors import AnotherMigration, InvalidInput, Refused, StillUnfinished
+from ...journal.log import Journal
+from ...ports import Allowance, Cloud
+from ..calling import reading, regulated
+from ..changing import Prepared, prepare_change, prepare_create, refuse_if_held
+from ..context import Context
+from ..cost import Cost, cluster_cost
+from ..snapshots import ArchivedCluster, of_state
+from ..translation import Translation
+from .checking import Finding, estimate, failed, findings
+
+CAPTURE, CREATE, CUT_OVER, RETIRE = "capture", "create", "cut-over", "retire"
+"""Names of steps that others ask about."""
+
+Translate = Callable[[ClusterSpec, Catalogue, Allowance], Translation]
+"""Fits a cluster to a catalogue, with what is there already."""
+
+
+class MigrationPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A migration, ready to be looked at.
+
+    `steps` are all of them by name, `done` those that were taken before. `prepared` is what is to be made
+    at the target. `cost_before` is None where nobody knows what the source costs. `seconds` is how long
+    making it takes, about. `again` says why what was done before is done anew.
+    """
+
+    id: str
+    source: ev.MigrationEnd
+    target: ev.MigrationEnd
+    steps: tuple[str, ...]
+    done: tuple[str, ...]
+    prepared: Prepared
+    archived: ArchivedCluster
+    findings: tuple[Finding, ...]
+    cost_before: Cost | None
+    seconds: int
+    again: str = ""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return what is in its way."""
+        return failed(self.findings)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it was begun before."""
+        return bool(self.done) or bool(self.again)
+
+
+def under_way(state: ClusterState, steps: Sequence[str] = (CUT_OVER,)) -> Migration | None:
+    """Return the migration away from a cluster that was begun, and of which not all `steps` were taken."""
+    found = state.migration
+    if found is None or found.source.cluster_id != state.cluster_id or set(steps) <= found.taken.keys():
+        return None
+    return found
+
+
+def prepare_migration(
+    journal: Journal,
+    state: ClusterState,
+    cloud: Cloud,
+    context: Context,
+    translate: Translate,
+    *,
+    steps: Sequence[str],
+    name: str = "",
+    region: str = "",
+    home: Catalogue | None = None,
+) -> MigrationPlan:
+    """Prepare to migrate a cluster to `cloud`, or to go on with it. Asks the target's cloud only.
+
+    `steps` are the names of those to take. `region`, if one is asked for, is the target's own name of it;
+    `name` is the new cluster's, by default the old one's with the cloud behind it. `home` is the source's
+    catalogue, if it is at hand, for what it costs there.
+    Raises `Refused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
+    `prepare_change` raise.
+    """
+    refuse_if_held(state, context)
+    begun = _still_wanted(journal, state, steps)
+    if begun is None or CUT_OVER not in begun.taken:  # after that the source may be half gone
+        _refuse_what_cannot_move(state)
+    cloud = regulated(cloud, context)
+    if begun is not None:
+        _refuse_another(state, begun, (cloud.name, region, name))
+    target_id = context.new_id() if begun is None else begun.target.cluster_id
+    target = journal.state(target_id)
+    catalogue = reading(cloud.catalogue, context)
+    fitted, spec, allowance = _fitted(state, cloud, catalogue, context, translate, begun)
+    spec = msgspec.structs.replace(spec, name=begun.target.name if begun else name or _name(state, cloud))
+    archived = of_state(state)
+    captured = None if begun is None else begun.taken.get(CAPTURE)
+    again = "" if captured is None else _moved_on(journal, state, captured.position)
+    if not target.declared:
+        prepared = prepare_create(
+            journal, cloud, spec, context, origin=archived.origin, translation=fitted, cluster_id=target_id
+        )
+    else:
+        prepared = prepare_change(cloud, target, context, spec=spec if again else None)
+    end = ev.MigrationEnd(
+        cluster_id=target_id,
+        name=spec.name,
+        cloud=cloud.name,
+        region="" if prepared.spec is None else prepared.spec.placement.region,
+    )
+    return MigrationPlan(
+        id=context.new_id() if begun is None else begun.id,
+        source=_end(state),
+        target=end,
+        steps=tuple(steps),
+        done=_done(begun, steps, again=again, prepared=prepared),
+        prepared=prepared,
+        archived=archived,
+        findings=findings(prepared.plan, catalogue, allowance, state),
+        cost_before=None if home is None else cluster_cost(state.spec(), home),
+        seconds=estimate(prepared.plan, catalogue),
+        again=again,
+    )
+
+
+def _fitted(
+    state: ClusterState,
+    cloud: Cloud,
+    catalogue: Catalogue,
+    context: Context,
+    translate: Translate,
+    begun: Migration | None,
+) -> tuple[Translation, ClusterSpec, Allowance]:
+    """Return the cluster as it fits the target, in the region where it was begun."""
+    region = "" if begun is None else begun.target.region
+    place = region or _region_for(state, catalogue, translate)
+    allowance = reading(lambda: cloud.allowance(place), context)
+    if begun is not None:  # its own network is there by now, and in nobody's way
+        allowance = msgspec.structs.replace(allowance, ranges=())
+    fitted = translate(state.spec(), catalogue, allowance)
+    return fitted, fitted.spec, allowance
+
+
+def _region_for(state: ClusterState, catalogue: Catalogue, translate: Translate) -> str:
+    """Return the region that would be chosen, to ask what there is room for."""
+    return translate(state.spec(), catalogue, Allowance()).spec.placement.region
+
+
+def _refuse_what_cannot_move(state: ClusterState) -> None:
+    if state.retired or not state.declared:
+        raise Refused(f"{state.name or 'the cluster'} is not wanted any more: there is nothing to migrate")
+    pending = state.pending()
+    if pending is not None:
+        raise StillUnfinished(state.name, pending.numbers[-1], pending.last.value)
+
+
+def _still_wanted(journal: Journal, state: ClusterState, steps: Sequence[str]) -> Migration | None:
+    """Return what was begun, unless its new cluster was given up since."""
+    begun = under_way(state, steps)
+    if begun is None or journal.state(begun.target.cluster_id).retired:
+        return None
+    return begun
+
+
+def _refuse_another(state: ClusterState, begun: Migration, asked: tuple[str, str, str]) -> None:
+    """Raise `AnotherMigration` if cloud, region and name are not those of what was begun; empty: any."""
+    there = (begun.target.cloud, begun.target.region, begun.target.name)
+    if any(one and one != other for one, other in zip(asked, there, strict=True)):
+        raise AnotherMigration(state.name, str(begun.target), begun.target.name)
+
+
+def _name(state: ClusterState, cloud: Cloud) -> str:
+    """Return the old name with the cloud behind it, instead of a cloud that stands there already."""
+    old = "" if state.placement is None else f"-{state.placement.cloud}"
+    name = f"{state.name.removesuffix(old) if old else state.name}-{cloud.name}"
+    if name == state.name:
+        raise InvalidInput("name", f"{name} is what it is called already", advice="--as NAME")
+    return name
+
+
+def _end(state: ClusterState) -> ev.MigrationEnd:
+    cloud, region = ("", "") if state.placement is None else (state.placement.cloud, state.placement.region)
+    return ev.MigrationEnd(cluster_id=state.cluster_id, name=state.name, cloud=cloud, region=region)
+
+
+def _moved_on(journal: Journal, state: ClusterState, position: int) -> str:
+    """Say that the source is not as it was captured any more, or nothing."""
+    then = journal.state(state.cluster_id, until=position)
+    return "" if then.spec() == state.spec() else f"{state.name} was changed since it was captured"
+
+
+def _done(
+    begun: Migration | None, steps: Sequence[str], *, again: str, prepared: Prepared
+) -> tuple[str, ...]:
+    """Return the steps that need not be taken again."""
+    taken = () if begun is None else tuple(takewhile(begun.taken.__contains__, steps))
+    if again and CAPTURE in taken:
+        return taken[: taken.index(CAPTURE)]
+    if CREATE in taken and not prepared.empty:  # something is missing there by now
+        return taken[: taken.index(CREATE)]
+    return taken
