@@ -2,7 +2,8 @@
 
 import re
 
-_UNITS = {"mib": 1, "mb": 1, "m": 1, "mi": 1, "gib": 1024, "gb": 1024, "g": 1024, "gi": 1024}
+_SIZES = {"m": 1, "g": 1024, "t": 1024 * 1024}
+_UNITS = {f"{unit}{rest}": size for unit, size in _SIZES.items() for rest in ("", "b", "i", "ib")}
 _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)")
 
 
