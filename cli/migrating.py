@@ -124,8 +124,11 @@ def _prepared(
     steps: tuple[str, ...],
     region: str,
 ) -> MigrationPlan:
-    def fit(spec: ClusterSpec, catalogue: Catalogue, _: Allowance) -> Translation:
-        return translate(spec, catalogue, region=region, holder="the log")
+    def fit(spec: ClusterSpec, catalogue: Catalogue, allowance: Allowance) -> Translation:
+        source = catalogue if spec.placement.cloud == catalogue.cloud else None
+        return translate(
+            spec, catalogue, region=region, holder="the log", taken=allowance.ranges, source=source
+        )
 
     try:
         return prepare_migration(

@@ -15,9 +15,9 @@ from ...ports import Allowance, Cloud
 from ..calling import reading, regulated
 from ..changing import Prepared, prepare_change, prepare_create, refuse_if_held
 from ..context import Context
-from ..cost import Cost, cluster_cost
+from ..cost import Cost
 from ..snapshots import ArchivedCluster, of_state
-from ..translation import Translation
+from ..translation import Translation, destination
 from .checking import Finding, estimate, failed, findings
 
 CAPTURE, CREATE, CUT_OVER, RETIRE = "capture", "create", "cut-over", "retire"
@@ -76,13 +76,11 @@ def prepare_migration(
     steps: Sequence[str],
     name: str = "",
     region: str = "",
-    home: Catalogue | None = None,
 ) -> MigrationPlan:
     """Prepare to migrate a cluster to `cloud`, or to go on with it. Asks the target's cloud only.
 
-    `steps` are the names of those to take. `region`, if one is asked for, is the target's own name of it;
-    `name` is the new cluster's, by default the old one's with the cloud behind it. `home` is the source's
-    catalogue, if it is at hand, for what it costs there.
+    `steps` are the names of those to take. `region` is the one asked for, by any of its names, or empty;
+    `name` is the new cluster's, by default the old one's with the cloud behind it.
     Raises `Refused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
     `prepare_change` raise.
     """
@@ -91,13 +89,15 @@ def prepare_migration(
     if begun is None or CUT_OVER not in begun.taken:  # after that the source may be half gone
         _refuse_what_cannot_move(state)
     cloud = regulated(cloud, context)
+    catalogue = reading(cloud.catalogue, context)
     if begun is not None:
-        _refuse_another(state, begun, (cloud.name, region, name))
+        place = region and destination(state.spec(), catalogue, region=region).name
+        _refuse_another(state, begun, (cloud.name, place, name))
     target_id = context.new_id() if begun is None else begun.target.cluster_id
     target = journal.state(target_id)
-    catalogue = reading(cloud.catalogue, context)
-    fitted, spec, allowance = _fitted(state, cloud, catalogue, context, translate, begun)
-    spec = msgspec.structs.replace(spec, name=begun.target.name if begun else name or _name(state, cloud))
+    fitted, allowance = _fitted(state, cloud, catalogue, context, translate, there=target.declared)
+    new_name = begun.target.name if begun else name or _name(state, cloud)
+    spec = msgspec.structs.replace(fitted.spec, name=new_name)
     archived = of_state(state)
     captured = None if begun is None else begun.taken.get(CAPTURE)
     again = "" if captured is None else _moved_on(journal, state, captured.position)
@@ -122,7 +122,7 @@ def prepare_migration(
         prepared=prepared,
         archived=archived,
         findings=findings(prepared.plan, catalogue, allowance, state),
-        cost_before=None if home is None else cluster_cost(state.spec(), home),
+        cost_before=fitted.source_cost,
         seconds=estimate(prepared.plan, catalogue),
         again=again,
     )
@@ -134,21 +134,16 @@ def _fitted(
     catalogue: Catalogue,
     context: Context,
     translate: Translate,
-    begun: Migration | None,
-) -> tuple[Translation, ClusterSpec, Allowance]:
-    """Return the cluster as it fits the target, in the region where it was begun."""
-    region = "" if begun is None else begun.target.region
-    place = region or _region_for(state, catalogue, translate)
-    allowance = reading(lambda: cloud.allowance(place), context)
-    if begun is not None:  # its own network is there by now, and in nobody's way
+    *,
+    there: bool,
+) -> tuple[Translation, Allowance]:
+    """Return the cluster as it fits the target, and what there is room for in the region that was chosen."""
+    spec = state.spec()
+    region = translate(spec, catalogue, Allowance()).spec.placement.region
+    allowance = reading(lambda: cloud.allowance(region), context)
+    if there:  # its own network is in nobody's way
         allowance = msgspec.structs.replace(allowance, ranges=())
-    fitted = translate(state.spec(), catalogue, allowance)
-    return fitted, fitted.spec, allowance
-
-
-def _region_for(state: ClusterState, catalogue: Catalogue, translate: Translate) -> str:
-    """Return the region that would be chosen, to ask what there is room for."""
-    return translate(state.spec(), catalogue, Allowance()).spec.placement.region
+    return translate(spec, catalogue, allowance), allowance
 
 
 def _refuse_what_cannot_move(state: ClusterState) -> None:

@@ -23,8 +23,8 @@ from tests.unit.engine.world import Meddler, World
 REGION = "sim-eu-central"
 
 
-def fitted(cluster: ClusterSpec, catalogue: Catalogue, _: Allowance) -> Translation:
-    return translate(cluster, catalogue, region=REGION)
+def fitted(cluster: ClusterSpec, catalogue: Catalogue, allowance: Allowance) -> Translation:
+    return translate(cluster, catalogue, region=REGION, taken=allowance.ranges, source=catalogue)
 
 
 def written(content: Capture) -> Written:
@@ -42,9 +42,11 @@ class RealLooking(Meddler):
 class Road:
     """A world with a second account, and what is needed to migrate there."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, account: str = "other", seed: int = 0) -> None:
         self.world = world
-        self.sandbox = Sandbox(world.folder / "cloud.sqlite", account="other", clock=world.clock, latency=0.0)
+        self.sandbox = Sandbox(
+            world.folder / "cloud.sqlite", account=account, clock=world.clock, latency=0.0, seed=seed
+        )
         self.cloud: Meddler = RealLooking(self.sandbox)
 
     def mend(self) -> None:
@@ -64,7 +66,6 @@ class Road:
             steps=step_names(retire=retire),
             name=name,
             region=region,
-            home=world.sandbox.catalogue(),
         )
 
     def go(
