@@ -14,6 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import paramiko
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_SUCCEEDED,
+)
+
+from kubisnap.adapters.ssh.host_keys import parse_host_key
 
 
 @dataclass
@@ -133,19 +141,17 @@ class _Server(paramiko.ServerInterface):
 
     def check_auth_password(self, username: str, password: str) -> int:
         self._impostor.offered.append("password")
-        return paramiko.AUTH_FAILED
+        return AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self._impostor.offered.append(key.get_base64())
         if key.asbytes() != self._impostor.users_key:
-            return paramiko.AUTH_FAILED
+            return AUTH_FAILED
         self._impostor.logins.append(username)
-        return paramiko.AUTH_SUCCESSFUL
+        return AUTH_SUCCESSFUL
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return (
-            paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-        )
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         if self._impostor.deaf:
@@ -166,7 +172,7 @@ class Fakes:
     def new(self) -> Impostor:
         """Start another server."""
         public = self.identity.with_name(f"{self.identity.name}.pub").read_text(encoding="ascii")
-        users_key = paramiko.PublicBlob.from_string(public).key_blob
+        users_key = parse_host_key(public).material
         impostor = Impostor(self.folder / f"server-{len(self.made)}", users_key=users_key)
         self.made.append(impostor)
         return impostor

@@ -34,7 +34,7 @@ class Identities:
         self._folder = folder
 
     def keys(self, held: ExitStack) -> Iterator["paramiko.PKey"]:
-        """Yield keys that can sign until `held` is closed. Raises `AuthenticationRefused` for a useless file."""
+        """Yield keys that can sign until `held` is closed. Raises `AuthenticationRefused`."""
         if self._file is not None:
             yield self._from_file(self._file, held)
             return

@@ -187,7 +187,7 @@ def test_who_waits_while_another_fails_is_told_the_same_at_once(
 def test_a_server_that_says_nothing_is_given_up(server: Impostor, servers: Fakes, pool: Pool) -> None:
     server.mute = True
 
-    with pytest.raises(Unreachable, match="not within 0.5 seconds"):
+    with pytest.raises(Unreachable, match=r"not within 0\.5 seconds"):
         pool.run(to(server, servers.identity, timeouts=SHORT), "true")
 
 
@@ -196,7 +196,7 @@ def test_a_server_that_does_not_start_a_command_is_given_up(
 ) -> None:
     server.deaf = True
 
-    with pytest.raises(AnswerLost, match="did not answer within 0.5 seconds"):
+    with pytest.raises(AnswerLost, match=r"did not answer within 0\.5 seconds"):
         pool.run(to(server, servers.identity, timeouts=SHORT), "true")
 
 
