@@ -61,6 +61,15 @@ class ReservedIps(Listed[wire.Address, ReservedIp]):
             attributes=present(ip=item.public_ip),
         )
 
+    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
+        """Return those of a cluster, and what servers they point to."""
+        found: list[Observed] = []
+        for item in self.items_of(region, cluster, ids):
+            found.append(self.seen(region, item))
+            if item.instance_id:
+                found.append(_assignment(region, item, item.instance_id))
+        return found
+
     def id_of(self, item: wire.Address) -> str:
         """Return AWS's id."""
         return item.allocation_id
@@ -71,7 +80,6 @@ class ReservedIpAssignments(Family[ReservedIpAssignment]):
 
     kind = Kind.RESERVED_IP_ASSIGNMENT
     desired = ReservedIpAssignment
-    id_prefix = "eipalloc-"
 
     def __init__(self, talk: Talk, addresses: ReservedIps) -> None:
         super().__init__(talk)
@@ -116,10 +124,9 @@ class ReservedIpAssignments(Family[ReservedIpAssignment]):
         observed = self.observe(joined(address, server.id))
         return [observed] if observed is not None else []
 
-    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
-        """Return those of the cluster's addresses."""
-        found = self._addresses.items_of(region, cluster, ids)
-        return [_assignment(region, item, item.instance_id) for item in found if item.instance_id]
+    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:  # noqa: ARG002
+        """Return none: they are told with their addresses."""
+        return []
 
     def _ends(self, request: Request) -> tuple[Place, Place]:
         wanted = self.resource(request)

@@ -181,16 +181,16 @@ class LoadBalancers(Family[LoadBalancer]):
         """Return one by id."""
         at = place(resource_id, self.kind)
         item = self.get(at)
-        return self._seen(at.region, item, self.tags(at.region, [at.id]).get(at.id, {}))
+        return self.seen(at.region, item, self.tags(at.region, [at.id]).get(at.id, {}))
 
     def find(self, request: Request) -> list[Observed]:
         """Return the one of the name; of two in a region none may have the same."""
         standing = self._named(request)
-        return [self._seen(self.resource(request).region, *standing)] if standing else []
+        return [self.seen(self.resource(request).region, *standing)] if standing else []
 
     def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:  # noqa: ARG002
-        """Return those of a cluster: EC2's list of tags does not have them."""
-        return [self._seen(region, item, tags) for item, tags in self.items_of(region, cluster)]
+        """Return none: they are told with their members."""
+        return []
 
     def items_of(self, region: str, cluster: ClusterRef) -> list[tuple[wire.Balancer, dict[str, str]]]:
         """Return those of a cluster as AWS shows them, with their tags."""
@@ -253,11 +253,15 @@ class LoadBalancers(Family[LoadBalancer]):
             region, "elbv2.describe_listeners", "Listeners", wire.Listener, LoadBalancerArn=arn
         )
 
-    def groups(self, region: str, arn: str) -> list[wire.TargetGroup]:
-        """Return the target groups that a load balancer forwards to."""
-        return self.talk.balancers(
-            region, "elbv2.describe_target_groups", "TargetGroups", wire.TargetGroup, LoadBalancerArn=arn
+    def groups(self, region: str, listeners: Iterable[wire.Listener]) -> dict[str, int]:
+        """Return the target groups that ports are forwarded to, and the port of each."""
+        arns = sorted({item.target_group for item in listeners if item.target_group})
+        if not arns:
+            return {}
+        found = self.talk.balancers(
+            region, "elbv2.describe_target_groups", "TargetGroups", wire.TargetGroup, TargetGroupArns=arns
         )
+        return {group.target_group_arn: group.port for group in found}
 
     def targets(self, region: str, arn: str) -> set[str]:
         """Return the servers registered in a target group; one that is being drained is out."""
@@ -289,10 +293,9 @@ class LoadBalancers(Family[LoadBalancer]):
             if group.target_group_name.startswith(start) and group.vpc_id == item.vpc_id
         ]
 
-    def _seen(self, region: str, item: wire.Balancer, tags: Mapping[str, str]) -> Observed:
+    def seen(self, region: str, item: wire.Balancer, tags: Mapping[str, str]) -> Observed:
         """Show where it is, for whom, and what it forwards."""
-        arn = item.load_balancer_arn
-        targets = {group.target_group_arn: group.port for group in self.groups(region, arn)}
+        listeners = self.listeners(region, item.load_balancer_arn)
         state = _STATUS.get((item.state or wire.BalancerState()).code, Status.READY)
         subnets = [zone.subnet_id for zone in item.availability_zones or () if zone.subnet_id]
         links = {"network": str(Place(region, item.vpc_id))} if item.vpc_id else {}
@@ -300,26 +303,23 @@ class LoadBalancers(Family[LoadBalancer]):
             links["subnet"] = str(Place(region, subnets[0]))
         return Observed(
             kind=self.kind,
-            id=str(Place(region, arn)),
+            id=str(Place(region, item.load_balancer_arn)),
             name=tags.get("Name", item.load_balancer_name),
             status=status(tags, state),
             properties={
                 "region": region,
                 **present(role=tags.get(ROLE)),
-                "forward": _forwards(self.listeners(region, arn), targets),
+                # told even when empty: ports that are gone must be seen
+                "forward": tuple(_told(listeners, self.groups(region, listeners))),
             },
             links=links,
             attributes={**present(hostname=item.dns_name), **unfinished_mark(tags)},
         )
 
 
-def _forwards(listeners: Iterable[wire.Listener], targets: Mapping[str, int]) -> tuple[object, ...]:
-    return tuple(_told(sorted(listeners, key=lambda item: item.port), targets))
-
-
 def _told(listeners: Iterable[wire.Listener], targets: Mapping[str, int]) -> Iterator[object]:
     """Yield ports as neutral ones; one that has no neutral form shows AWS's protocol."""
-    for item in listeners:
+    for item in sorted(listeners, key=lambda item: item.port):
         target = targets.get(item.target_group, 0)
         forward = Forward(port=item.port, target_port=target, protocol=ForwardProtocol.TCP)
         told = msgspec.to_builtins(forward)

@@ -4,7 +4,7 @@ A server is born into the firewalls of its role; one that is there already is pu
 Source: "Amazon EC2 API Reference", security groups and ModifyNetworkInterfaceAttribute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from ...engine.domain.model import Role
@@ -107,8 +107,7 @@ class Firewalls(Groups[Firewall]):
 
     def seen(self, region: str, item: wire.Group) -> Observed:
         """Show whom it protects and what it lets in; looks up whose the groups are that its rules name."""
-        cluster = item.marked.get(CLUSTER, "")
-        return self._shown(region, item, self._groups.roles(region, item.vpc_id, cluster))
+        return self._shown(region, item, lambda network: self._groups.roles(region, network, item.marked.get(CLUSTER, "")))
 
     def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
         """Return those of a cluster; whose groups are whose is looked up once a network."""
@@ -118,9 +117,11 @@ class Firewalls(Groups[Firewall]):
             return self._groups.roles(region, network, cluster.id)
 
         found = self.items_of(region, cluster, ids)
-        return [self._shown(region, item, roles(item.vpc_id)) for item in found]
+        return [self._shown(region, item, roles) for item in found]
 
-    def _shown(self, region: str, item: wire.Group, roles: dict[str, str]) -> Observed:
+    def _shown(self, region: str, item: wire.Group, roles: Callable[[str], dict[str, str]]) -> Observed:
+        entries = entries_in(item.ip_permissions or ())
+        named = any(entry.source.startswith("sg-") for entry in entries)
         return Observed(
             kind=self.kind,
             id=str(Place(region, item.group_id)),
@@ -129,7 +130,7 @@ class Firewalls(Groups[Firewall]):
             properties={
                 **present(role=item.marked.get(ROLE)),
                 # told even when empty: rules that are gone must be seen
-                "rules": neutral_rules(entries_in(item.ip_permissions or ()), roles),
+                "rules": neutral_rules(entries, roles(item.vpc_id) if named else {}),
             },
             links={"network": str(Place(region, item.vpc_id))} if item.vpc_id else {},
             attributes=unfinished_mark(item.marked),

@@ -90,9 +90,10 @@ class LoadBalancerMembers(Family[LoadBalancerMember]):
         return [observed] if observed is not None else []
 
     def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:  # noqa: ARG002
-        """Return those of the cluster's load balancers."""
+        """Return a cluster's load balancers and who is behind them: EC2's list of tags has neither."""
         found: list[Observed] = []
         for item, tags in self._balancers.items_of(region, cluster):
+            found.append(self._balancers.seen(region, item, tags))
             balancer = Place(region, item.load_balancer_arn)
             registered = self._registered(balancer)
             servers = sorted(set().union(*registered.values()))
@@ -105,11 +106,9 @@ class LoadBalancerMembers(Family[LoadBalancerMember]):
 
     def _registered(self, balancer: Place) -> dict[str, set[str]]:
         """Return the servers in each target group of a load balancer."""
-        groups = self._balancers.groups(balancer.region, balancer.id)
-        return {
-            group.target_group_arn: self._balancers.targets(balancer.region, group.target_group_arn)
-            for group in sorted(groups, key=lambda item: item.target_group_name)
-        }
+        listeners = self._balancers.listeners(balancer.region, balancer.id)
+        arns = {item.target_group for item in listeners if item.target_group}
+        return {arn: self._balancers.targets(balancer.region, arn) for arn in sorted(arns)}
 
     def _logical(self, region: str, servers: list[str]) -> dict[str, str]:
         """Return the logical names of servers, by AWS's ids."""

@@ -17,6 +17,7 @@ from .family import (
     unfinished_mark,
 )
 from .names import CLOUD, CLUSTER, KIND, PART, UNFINISHED, Place, marks, pairs, part_marks, place
+from .talk import Talk
 
 EVERYWHERE = "0.0.0.0/0"
 
@@ -42,7 +43,8 @@ class Networks(Listed[wire.Vpc, Network]):
             raise Conflict(CLOUD, f"there is a network {request.name} already")
         if standing:
             with later_request():
-                return self._complete(request, Place(region, standing[0].vpc_id))
+                at = Place(region, standing[0].vpc_id)
+                return self._complete(request, at, self._gateway(request, at))
         made = self.talk.call(
             region,
             "ec2.create_vpc",
@@ -51,11 +53,11 @@ class Networks(Listed[wire.Vpc, Network]):
             TagSpecifications=tag_specifications(marks(request, unfinished="yes"), "vpc"),
         ).vpc
         with later_request():
-            return self._complete(request, Place(region, made.vpc_id))
+            at = Place(region, made.vpc_id)
+            return self._complete(request, at, self._attach(at, self._make_gateway(request, region)))
 
-    def _complete(self, request: Request, at: Place) -> Accepted:
-        """Give a VPC its gateway and route, as far as it has none, and take the mark away."""
-        gateway = self._gateway(request, at)
+    def _complete(self, request: Request, at: Place, gateway: str) -> Accepted:
+        """Give a VPC its route, as far as it has none, and take the mark away."""
         table = self._main_table(at)
         if not any(route.destination_cidr_block == EVERYWHERE for route in table.routes or ()):
             self.talk.call(
@@ -79,17 +81,20 @@ class Networks(Listed[wire.Vpc, Network]):
         attached = self._gateways(at.region, {"attachment.vpc-id": [at.id]})
         if attached:
             return attached[0].internet_gateway_id
+        loose = self._loose(at.region, request.cluster.id, part_marks(request, "gateway")["Name"])
+        return self._attach(at, loose[0] if loose else self._make_gateway(request, at.region))
+
+    def _make_gateway(self, request: Request, region: str) -> str:
         tags = part_marks(request, "gateway")
-        loose = self._loose(at.region, request.cluster.id, tags["Name"])
-        if loose:
-            gateway = loose[0]
-        else:
-            gateway = self.talk.call(
-                at.region,
-                "ec2.create_internet_gateway",
-                wire.GatewayAnswer,
-                TagSpecifications=tag_specifications(tags, "internet-gateway"),
-            ).internet_gateway.internet_gateway_id
+        made = self.talk.call(
+            region,
+            "ec2.create_internet_gateway",
+            wire.GatewayAnswer,
+            TagSpecifications=tag_specifications(tags, "internet-gateway"),
+        )
+        return made.internet_gateway.internet_gateway_id
+
+    def _attach(self, at: Place, gateway: str) -> str:
         self.talk.call(
             at.region, "ec2.attach_internet_gateway", wire.Nothing, InternetGatewayId=gateway, VpcId=at.id
         )
@@ -129,12 +134,14 @@ class Networks(Listed[wire.Vpc, Network]):
         if UNFINISHED not in item.marked:
             self.unfinished(at)
         with later_request():
-            for gateway in self._gateways(at.region, {"attachment.vpc-id": [at.id]}):
+            attached = self._gateways(at.region, {"attachment.vpc-id": [at.id]})
+            for gateway in attached:
                 self._remove_gateway(at, gateway)
-            for loose in self._loose(at.region, item.marked.get(CLUSTER, ""), f"{item.name}.gateway"):
-                self.talk.call(
-                    at.region, "ec2.delete_internet_gateway", wire.Nothing, InternetGatewayId=loose
-                )
+            if not attached:  # a process died between two requests
+                for loose in self._loose(at.region, item.marked.get(CLUSTER, ""), f"{item.name}.gateway"):
+                    self.talk.call(
+                        at.region, "ec2.delete_internet_gateway", wire.Nothing, InternetGatewayId=loose
+                    )
             self.talk.call(at.region, "ec2.delete_vpc", wire.Nothing, VpcId=at.id)
 
     def _remove_gateway(self, at: Place, gateway: wire.Gateway) -> None:
@@ -147,22 +154,18 @@ class Networks(Listed[wire.Vpc, Network]):
             self.talk.call(at.region, "ec2.delete_internet_gateway", wire.Nothing, InternetGatewayId=name)
 
     def _refuse_in_use(self, at: Place) -> None:
-        """Raise `Conflict` if anything of somebody's stands in a network, before it loses its way out."""
+        """Raise `Conflict` if anything stands in a network, before it loses its way out.
+
+        What has an address in it, has it in a subnet, so that the subnets tell of servers, too.
+        """
         filters = ec2_filters({"vpc-id": [at.id]})
-        interfaces = self.talk.listed(
-            at.region,
-            "ec2.describe_network_interfaces",
-            "NetworkInterfaces",
-            wire.NetworkInterface,
-            Filters=filters,
-        )
         subnets = self.talk.listed(
             at.region, "ec2.describe_subnets", "Subnets", wire.Subnet, Filters=filters
         )
         groups = self.talk.listed(
             at.region, "ec2.describe_security_groups", "SecurityGroups", wire.Group, Filters=filters
         )
-        inside = [item.network_interface_id for item in interfaces] + [item.subnet_id for item in subnets]
+        inside = [item.subnet_id for item in subnets]
         inside += [item.group_id for item in groups if item.group_name != "default"]
         if inside:
             raise Conflict(CLOUD, f"the network {at} is in use by {', '.join(sorted(inside)[:5])}")
@@ -192,6 +195,10 @@ class Subnets(Listed[wire.Subnet, Subnet]):
     operation, key, id_filter = "ec2.describe_subnets", "Subnets", "subnet-id"
     item = wire.Subnet
 
+    def __init__(self, talk: Talk) -> None:
+        super().__init__(talk)
+        self._first_zones: dict[str, str] = {}
+
     def region(self, request: Request) -> str:
         """Return the network's region."""
         return needed(request, Kind.NETWORK, self.resource(request).network).region
@@ -200,27 +207,31 @@ class Subnets(Listed[wire.Subnet, Subnet]):
         """Make a subnet in the zone that the cluster uses."""
         wanted = self.resource(request)
         network = needed(request, Kind.NETWORK, wanted.network)
-        self.refuse_second(request)
+        others = self.filtered(network.region, {f"tag:{CLUSTER}": [request.cluster.id]})
+        if any(item.name == request.name for item in others):
+            raise Conflict(CLOUD, f"there is a subnet {request.name} already")
         made = self.talk.call(
             network.region,
             "ec2.create_subnet",
             wire.SubnetAnswer,
             VpcId=network.id,
             CidrBlock=wanted.cidr,
-            AvailabilityZone=self.zone(network.region, request.cluster.id),
+            AvailabilityZone=self._zone(network.region, others),
             TagSpecifications=tag_specifications(marks(request), "subnet"),
         )
         return Accepted(id=str(Place(network.region, made.subnet.subnet_id)))
 
     def zone(self, region: str, cluster: str) -> str:
         """Return the zone of a cluster's subnets, or where it has none, the first one of the region."""
-        used = {
-            item.availability_zone
-            for item in self.filtered(region, {f"tag:{CLUSTER}": [cluster]})
-            if item.availability_zone
-        }
-        if used:
-            return min(used)
+        return self._zone(region, self.filtered(region, {f"tag:{CLUSTER}": [cluster]}))
+
+    def _zone(self, region: str, subnets: list[wire.Subnet]) -> str:
+        used = {item.availability_zone for item in subnets if item.availability_zone}
+        if not used and region not in self._first_zones:
+            self._first_zones[region] = self._first_zone(region)
+        return min(used) if used else self._first_zones[region]
+
+    def _first_zone(self, region: str) -> str:
         zones = self.talk.listed(
             region,
             "ec2.describe_availability_zones",

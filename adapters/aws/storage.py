@@ -101,6 +101,13 @@ class Volumes(Listed[wire.Volume, Volume]):
             attributes={"zone": item.availability_zone} if item.availability_zone else {},
         )
 
+    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
+        """Return those of a cluster, and what servers they are plugged into."""
+        found = self.items_of(region, cluster, ids)
+        return [
+            observed for item in found for observed in (self.seen(region, item), *attachments(region, item))
+        ]
+
     def id_of(self, item: wire.Volume) -> str:
         """Return AWS's id."""
         return item.volume_id
@@ -116,7 +123,6 @@ class VolumeAttachments(Family[VolumeAttachment]):
 
     kind = Kind.VOLUME_ATTACHMENT
     desired = VolumeAttachment
-    id_prefix = "vol-"
 
     def __init__(self, talk: Talk, volumes: Volumes, servers: Servers) -> None:
         super().__init__(talk)
@@ -165,10 +171,9 @@ class VolumeAttachments(Family[VolumeAttachment]):
         observed = self.observe(joined(volume, server.id))
         return [observed] if observed is not None else []
 
-    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
-        """Return those of the cluster's volumes."""
-        found = self._volumes.items_of(region, cluster, ids)
-        return [seen for item in found for seen in attachments(region, item)]
+    def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:  # noqa: ARG002
+        """Return none: they are told with their volumes."""
+        return []
 
     def _ends(self, request: Request) -> tuple[Place, Place]:
         wanted = self.resource(request)
