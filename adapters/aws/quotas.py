@@ -10,7 +10,7 @@ from ...engine.domain.catalogue import X86_64
 from ...engine.domain.resources import Kind
 from ...engine.errors import CloudError, RateLimited, Rejected, Unavailable
 from ...engine.ports import Allowance, Room
-from . import wire
+from . import elb, wire
 from .catalogue import shipped
 from .family import ec2_filters
 from .images import newest
@@ -88,12 +88,14 @@ def _used(talk: Talk, region: str, counts: str) -> int:
             return len(talk.listed(region, "ec2.describe_addresses", "Addresses", wire.Address))
         case Kind.LOAD_BALANCER:
             found = talk.balancers(
-                region, "elbv2.describe_load_balancers", "LoadBalancers", wire.Balancer, PageSize=400
+                region, "elbv2.describe_load_balancers", "LoadBalancers", elb.Balancer, PageSize=400
             )
             return sum(item.type == "network" for item in found)
         case _:
             filters = ec2_filters({"volume-type": ["gp3"]})
-            found_volumes = talk.listed(region, "ec2.describe_volumes", "Volumes", wire.Volume, Filters=filters)
+            found_volumes = talk.listed(
+                region, "ec2.describe_volumes", "Volumes", wire.Volume, Filters=filters
+            )
             return sum(item.size for item in found_volumes)
 
 
@@ -128,7 +130,10 @@ def _rehearsals(talk: Talk, region: str) -> Iterator[tuple[str, dict[str, Any]]]
     yield "create_internet_gateway", {}
     yield "create_security_group", {"GroupName": "kubisnap-rehearsal", "Description": "rehearsal"}
     yield "allocate_address", {"Domain": "vpc"}
-    yield "create_volume", {"AvailabilityZone": f"{region}a", "Size": 1, "VolumeType": "gp3", "Encrypted": True}
+    yield (
+        "create_volume",
+        {"AvailabilityZone": f"{region}a", "Size": 1, "VolumeType": "gp3", "Encrypted": True},
+    )
     try:
         image = newest(talk, region, symbolic(next(iter(SYSTEMS)), X86_64))
     except Rejected:

@@ -1,7 +1,8 @@
 """Servers: EC2 instances.
 
-Each has an encrypted root volume that goes with it, a public address, and a metadata service that wants a token
-(IMDSv2). Source: "Amazon EC2 API Reference", RunInstances; "Ensuring idempotency in Amazon EC2 API requests".
+Each has an encrypted root volume that goes with it, a public address, and a metadata service that wants a
+token (IMDSv2). Source: "Amazon EC2 API Reference", RunInstances; "Ensuring idempotency in Amazon EC2 API
+requests".
 """
 
 from typing import Any
@@ -38,13 +39,15 @@ class Servers(Listed[wire.Instance, Server]):
     def create(self, request: Request) -> Accepted:
         """Start one instance. Raises `Conflict` if there is one of the name.
 
-        The token is deterministic: asked twice, AWS starts one. It is made of the name, of what is asked for and
-        of the servers of that name that are gone, so that a replacement gets a token of its own; AWS keeps
-        tokens for longer than servers.
+        The token is deterministic: asked twice, AWS starts one. It is made of the name, of what is asked
+        for and of the servers of that name that are gone, so that a replacement gets a token of its own;
+        AWS keeps tokens for longer than servers.
         """
         parameters = self._parameters(request)
         region = self.region(request)
-        there = [item for item in self.every_named(request) if item.marked.get(KIND, "") in {"", self.kind.value}]
+        there = [
+            item for item in self.every_named(request) if item.marked.get(KIND, "") in {"", self.kind.value}
+        ]
         if any(not item.is_gone for item in there):
             raise Conflict(CLOUD, f"there is a server {request.name} already")
         gone = {item.instance_id for item in there}
@@ -115,7 +118,11 @@ class Servers(Listed[wire.Instance, Server]):
     def ready(self, accepted: Accepted) -> Observed | None:
         """Return it once it runs and its public address is known. Raises `Rejected` where AWS gave up."""
         at = place(accepted.id, self.kind)
-        found = [item for item in self._instances(at.region, {self.id_filter: [at.id]}) if item.instance_id == at.id]
+        found = [
+            item
+            for item in self._instances(at.region, {self.id_filter: [at.id]})
+            if item.instance_id == at.id
+        ]
         if found and found[0].is_gone:
             reason = found[0].state_reason or wire.Reason()
             why = reason.message or reason.code or "no reason given"

@@ -122,7 +122,9 @@ def _groundwork(spec: ClusterSpec, catalogue: Catalogue) -> Iterator[Desired]:
     for ssh_key in spec.ssh_keys:
         # the comment is for people and no cloud keeps it apart: compare the material only
         material = " ".join(ssh_key.public_key.split()[:2])
-        yield Desired(key=Key(Kind.SSH_KEY, ssh_key.name), resource=SshKey(public_key=material, region=region))
+        yield Desired(
+            key=Key(Kind.SSH_KEY, ssh_key.name), resource=SshKey(public_key=material, region=region)
+        )
     yield from (item for item in _network(spec) if not home)
     for firewall in spec.firewalls:
         sources = {Role(s) for rule in firewall.allow for s in rule.sources if s in set(Role)}
