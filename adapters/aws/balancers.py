@@ -1,7 +1,7 @@
 """Load balancers: network load balancers (NLB), each port with a listener and a target group of its own.
 
-Everything hangs on the load balancer itself: it is made first and removed last, so that whatever a dead process
-left is found through it. Source: "Elastic Load Balancing API Reference" (2015-12-01).
+Everything hangs on the load balancer itself: it is made first and removed last, so that whatever a dead
+process left is found through it. Source: "Elastic Load Balancing API Reference" (2015-12-01).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import msgspec
 from ...engine.domain.model import Forward, ForwardProtocol
 from ...engine.domain.resources import Accepted, ClusterRef, Kind, LoadBalancer, Observed, Request, Status
 from ...engine.errors import Conflict, ResourceMissing
-from . import wire
+from . import elb, wire
 from .family import Family, later_request, needed, present, status, unfinished_mark
 from .names import (
     CLOUD,
@@ -48,7 +48,7 @@ class LoadBalancers(Family[LoadBalancer]):
             item = self.talk.call(
                 wanted.region,
                 "elbv2.create_load_balancer",
-                wire.Balancers,
+                elb.Balancers,
                 Name=balancer_name(request.cluster.id, request.name),
                 Type="network",
                 Scheme="internet-facing",
@@ -76,7 +76,7 @@ class LoadBalancers(Family[LoadBalancer]):
         self._forward(request, at.region, self.get(at))
         return Accepted(id=resource_id)
 
-    def _forward(self, request: Request, region: str, item: wire.Balancer) -> None:
+    def _forward(self, request: Request, region: str, item: elb.Balancer) -> None:
         listeners = {found.port: found for found in self.listeners(region, item.load_balancer_arn)}
         groups = {group.target_group_name: group for group in self._own_groups(region, item)}
         members = self._members(region, groups.values())
@@ -95,13 +95,13 @@ class LoadBalancers(Family[LoadBalancer]):
             self._call(region, "delete_target_group", TargetGroupArn=groups[name].target_group_arn)
 
     def _make_group(
-        self, request: Request, region: str, name: str, item: wire.Balancer, forward: Forward
-    ) -> wire.TargetGroup:
+        self, request: Request, region: str, name: str, item: elb.Balancer, forward: Forward
+    ) -> elb.TargetGroup:
         """Make a target group; AWS returns the one that is there if it is the same."""
         return self.talk.call(
             region,
             "elbv2.create_target_group",
-            wire.TargetGroups,
+            elb.TargetGroups,
             Name=name,
             Protocol="TCP",
             Port=forward.target_port,
@@ -111,7 +111,7 @@ class LoadBalancers(Family[LoadBalancer]):
             Tags=pairs(part_marks(request, str(forward.port))),
         ).target_groups[0]
 
-    def _fill(self, region: str, group: wire.TargetGroup, members: Iterable[str]) -> None:
+    def _fill(self, region: str, group: elb.TargetGroup, members: Iterable[str]) -> None:
         """Register the load balancer's servers in one of its groups, as far as they are not."""
         missing = sorted(set(members) - self.targets(region, group.target_group_arn))
         if missing:
@@ -122,10 +122,10 @@ class LoadBalancers(Family[LoadBalancer]):
         self,
         request: Request,
         region: str,
-        item: wire.Balancer,
+        item: elb.Balancer,
         port: int,
-        group: wire.TargetGroup,
-        listener: wire.Listener | None,
+        group: elb.TargetGroup,
+        listener: elb.Listener | None,
     ) -> None:
         actions = [{"Type": "forward", "TargetGroupArn": group.target_group_arn}]
         if listener is None:
@@ -169,7 +169,7 @@ class LoadBalancers(Family[LoadBalancer]):
             at.region,
             "elbv2.describe_load_balancer_attributes",
             "Attributes",
-            wire.Attribute,
+            elb.Attribute,
             LoadBalancerArn=at.id,
         )
         if any(item.key == "deletion_protection.enabled" and item.value == "true" for item in settings):
@@ -190,10 +190,10 @@ class LoadBalancers(Family[LoadBalancer]):
         """Return none: they are told with their members."""
         return []
 
-    def items_of(self, region: str, cluster: ClusterRef) -> list[tuple[wire.Balancer, dict[str, str]]]:
+    def items_of(self, region: str, cluster: ClusterRef) -> list[tuple[elb.Balancer, dict[str, str]]]:
         """Return those of a cluster as AWS shows them, with their tags."""
         every = self.talk.balancers(
-            region, "elbv2.describe_load_balancers", "LoadBalancers", wire.Balancer, PageSize=400
+            region, "elbv2.describe_load_balancers", "LoadBalancers", elb.Balancer, PageSize=400
         )
         tags = self.tags(region, [item.load_balancer_arn for item in every])
         return [
@@ -204,25 +204,25 @@ class LoadBalancers(Family[LoadBalancer]):
             )
         ]
 
-    def get(self, at: Place) -> wire.Balancer:
+    def get(self, at: Place) -> elb.Balancer:
         """Return one. Raises `ResourceMissing`."""
         found = self.talk.balancers(
             at.region,
             "elbv2.describe_load_balancers",
             "LoadBalancers",
-            wire.Balancer,
+            elb.Balancer,
             LoadBalancerArns=[at.id],
         )
         if not found:
             raise ResourceMissing(CLOUD, f"there is no load balancer {at}")
         return found[0]
 
-    def _named(self, request: Request) -> tuple[wire.Balancer, dict[str, str]] | None:
+    def _named(self, request: Request) -> tuple[elb.Balancer, dict[str, str]] | None:
         """Return the one of a request's name, with its tags. Its name at AWS is short and says little."""
         region, name = self.resource(request).region, balancer_name(request.cluster.id, request.name)
         try:
             found = self.talk.balancers(
-                region, "elbv2.describe_load_balancers", "LoadBalancers", wire.Balancer, Names=[name]
+                region, "elbv2.describe_load_balancers", "LoadBalancers", elb.Balancer, Names=[name]
             )
         except ResourceMissing:
             return None
@@ -241,25 +241,25 @@ class LoadBalancers(Family[LoadBalancer]):
                 region,
                 "elbv2.describe_tags",
                 "TagDescriptions",
-                wire.TagsOf,
+                elb.TagsOf,
                 ResourceArns=arns[at : at + TAGS_AT_ONCE],
             )
         )
         return {item.resource_arn: item.marked for item in found}
 
-    def listeners(self, region: str, arn: str) -> list[wire.Listener]:
+    def listeners(self, region: str, arn: str) -> list[elb.Listener]:
         """Return the ports of a load balancer."""
         return self.talk.balancers(
-            region, "elbv2.describe_listeners", "Listeners", wire.Listener, LoadBalancerArn=arn
+            region, "elbv2.describe_listeners", "Listeners", elb.Listener, LoadBalancerArn=arn
         )
 
-    def groups(self, region: str, listeners: Iterable[wire.Listener]) -> dict[str, int]:
+    def groups(self, region: str, listeners: Iterable[elb.Listener]) -> dict[str, int]:
         """Return the target groups that ports are forwarded to, and the port of each."""
         arns = sorted({item.target_group for item in listeners if item.target_group})
         if not arns:
             return {}
         found = self.talk.balancers(
-            region, "elbv2.describe_target_groups", "TargetGroups", wire.TargetGroup, TargetGroupArns=arns
+            region, "elbv2.describe_target_groups", "TargetGroups", elb.TargetGroup, TargetGroupArns=arns
         )
         return {group.target_group_arn: group.port for group in found}
 
@@ -269,22 +269,22 @@ class LoadBalancers(Family[LoadBalancer]):
             region,
             "elbv2.describe_target_health",
             "TargetHealthDescriptions",
-            wire.TargetHealth,
+            elb.TargetHealth,
             TargetGroupArn=arn,
         )
         return {
             item.target.id
             for item in found
-            if item.target.id.startswith("i-") and (item.target_health or wire.Health()).state != "draining"
+            if item.target.id.startswith("i-") and (item.target_health or elb.Health()).state != "draining"
         }
 
-    def _members(self, region: str, groups: Iterable[wire.TargetGroup]) -> set[str]:
+    def _members(self, region: str, groups: Iterable[elb.TargetGroup]) -> set[str]:
         return {server for group in groups for server in self.targets(region, group.target_group_arn)}
 
-    def _own_groups(self, region: str, item: wire.Balancer) -> list[wire.TargetGroup]:
+    def _own_groups(self, region: str, item: elb.Balancer) -> list[elb.TargetGroup]:
         """Return the target groups made for a load balancer, those that no listener uses, too."""
         every = self.talk.balancers(
-            region, "elbv2.describe_target_groups", "TargetGroups", wire.TargetGroup, PageSize=400
+            region, "elbv2.describe_target_groups", "TargetGroups", elb.TargetGroup, PageSize=400
         )
         start = f"{item.load_balancer_name}-"
         return [
@@ -293,10 +293,10 @@ class LoadBalancers(Family[LoadBalancer]):
             if group.target_group_name.startswith(start) and group.vpc_id == item.vpc_id
         ]
 
-    def seen(self, region: str, item: wire.Balancer, tags: Mapping[str, str]) -> Observed:
+    def seen(self, region: str, item: elb.Balancer, tags: Mapping[str, str]) -> Observed:
         """Show where it is, for whom, and what it forwards."""
         listeners = self.listeners(region, item.load_balancer_arn)
-        state = _STATUS.get((item.state or wire.BalancerState()).code, Status.READY)
+        state = _STATUS.get((item.state or elb.BalancerState()).code, Status.READY)
         subnets = [zone.subnet_id for zone in item.availability_zones or () if zone.subnet_id]
         links = {"network": str(Place(region, item.vpc_id))} if item.vpc_id else {}
         if len(subnets) == 1:
@@ -317,7 +317,7 @@ class LoadBalancers(Family[LoadBalancer]):
         )
 
 
-def _told(listeners: Iterable[wire.Listener], targets: Mapping[str, int]) -> Iterator[object]:
+def _told(listeners: Iterable[elb.Listener], targets: Mapping[str, int]) -> Iterator[object]:
     """Yield ports as neutral ones; one that has no neutral form shows AWS's protocol."""
     for item in sorted(listeners, key=lambda item: item.port):
         target = targets.get(item.target_group, 0)

@@ -1,7 +1,7 @@
 """Firewalls: security groups with rules, on the servers of a role.
 
-A server is born into the firewalls of its role; one that is there already is put in when the firewall is made.
-Source: "Amazon EC2 API Reference", security groups and ModifyNetworkInterfaceAttribute.
+A server is born into the firewalls of its role; one that is there already is put in when the firewall is
+made. Source: "Amazon EC2 API Reference", security groups and ModifyNetworkInterfaceAttribute.
 """
 
 from collections.abc import Callable, Sequence

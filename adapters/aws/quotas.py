@@ -10,7 +10,7 @@ from ...engine.domain.catalogue import X86_64
 from ...engine.domain.resources import Kind
 from ...engine.errors import CloudError, RateLimited, Rejected, Unavailable
 from ...engine.ports import Allowance, Room
-from . import wire
+from . import elb, wire
 from .catalogue import shipped
 from .family import ec2_filters
 from .images import newest
@@ -88,7 +88,7 @@ def _used(talk: Talk, region: str, counts: str) -> int:
             return len(talk.listed(region, "ec2.describe_addresses", "Addresses", wire.Address))
         case Kind.LOAD_BALANCER:
             found = talk.balancers(
-                region, "elbv2.describe_load_balancers", "LoadBalancers", wire.Balancer, PageSize=400
+                region, "elbv2.describe_load_balancers", "LoadBalancers", elb.Balancer, PageSize=400
             )
             return sum(item.type == "network" for item in found)
         case _:

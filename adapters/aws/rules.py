@@ -1,7 +1,8 @@
 """Firewall rules between the neutral form and that of security groups. Pure.
 
-AWS keeps no rules but entries: a protocol, a range of ports, one source. Entries of the same protocol and ports
-are one rule here. A role as a source is the role's group. Source: "Amazon EC2 API Reference", IpPermission.
+AWS keeps no rules but entries: a protocol, a range of ports, one source. Entries of the same protocol and
+ports are one rule here. A role as a source is the role's group. Source: "Amazon EC2 API Reference",
+IpPermission.
 """
 
 import ipaddress

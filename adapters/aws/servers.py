@@ -1,7 +1,8 @@
 """Servers: EC2 instances.
 
-Each has an encrypted root volume that goes with it, a public address, and a metadata service that wants a token
-(IMDSv2). Source: "Amazon EC2 API Reference", RunInstances; "Ensuring idempotency in Amazon EC2 API requests".
+Each has an encrypted root volume that goes with it, a public address, and a metadata service that wants a
+token (IMDSv2). Source: "Amazon EC2 API Reference", RunInstances; "Ensuring idempotency in Amazon EC2 API
+requests".
 """
 
 from typing import Any
@@ -38,9 +39,9 @@ class Servers(Listed[wire.Instance, Server]):
     def create(self, request: Request) -> Accepted:
         """Start one instance. Raises `Conflict` if there is one of the name.
 
-        The token is deterministic: asked twice, AWS starts one. It is made of the name, of what is asked for and
-        of the servers of that name that are gone, so that a replacement gets a token of its own; AWS keeps
-        tokens for longer than servers.
+        The token is deterministic: asked twice, AWS starts one. It is made of the name, of what is asked
+        for and of the servers of that name that are gone, so that a replacement gets a token of its own;
+        AWS keeps tokens for longer than servers.
         """
         parameters = self._parameters(request)
         region = self.region(request)

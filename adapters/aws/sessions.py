@@ -1,5 +1,6 @@
-"""Whose credentials, which end points: what `Talk` opens clients with. Sources: boto3's "Credentials" and
-"Configuration" guides.
+"""Whose credentials, which end points: what `Talk` opens clients with.
+
+Sources: boto3's guides "Credentials" and "Configuration".
 """
 
 import ipaddress

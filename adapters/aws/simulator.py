@@ -5,10 +5,11 @@
         cloud = factory({"AWS_ACCESS_KEY_ID": "AKIAFIRST", "AWS_SECRET_ACCESS_KEY": "any",
                          "AWS_ENDPOINT_URL": simulator.url})
 
-moto does the work; its models are not safe from threads, so one request is answered at a time. The gate adds what
-moto leaves out: access keys that open nothing, accounts apart from each other, the regions of an account,
-rehearsals (DryRun) and faults. Nobody checks signatures. What moto does not simulate stays so: delays, throttling,
-quotas, client tokens, the health of targets, and most refusals to remove what is in use.
+moto does the work; its models are not safe from threads, so one request is answered at a time. The gate
+adds what moto leaves out: access keys that open nothing, accounts apart from each other, the regions of an
+account, rehearsals (DryRun) and faults. Nobody checks signatures. What moto does not simulate stays so:
+delays, throttling, quotas, client tokens, the health of targets, and most refusals to remove what is in
+use.
 
 moto's state belongs to the process, so two simulators tell each other apart by the numbers of their accounts.
 Needs moto, which only tests and demonstrations do: nothing else imports this module.
@@ -105,8 +106,8 @@ class _Account:
 class AwsSimulator:
     """The server; a context manager. `regions` are those that accounts have enabled.
 
-    `before` is asked before a request reaches moto, `after` when moto has done it and nobody has been told: each
-    may return an `Answer` to be sent instead, or `Cut`. Raises `InvalidInput` where moto is missing.
+    `before` is asked before a request reaches moto, `after` when moto has done it and nobody has been told:
+    each may return an `Answer` to be sent instead, or `Cut`. Raises `InvalidInput` where moto is missing.
     """
 
     def __init__(self, *, regions: Iterable[str] = REGIONS) -> None:
@@ -125,7 +126,7 @@ class AwsSimulator:
 
     def __enter__(self) -> Self:
         try:
-            from moto.moto_server.werkzeug_app import create_backend_app
+            from moto.moto_server import werkzeug_app
             from werkzeug.serving import WSGIRequestHandler, make_server
         except ImportError as error:
             raise InvalidInput(
@@ -140,9 +141,9 @@ class AwsSimulator:
 
         self._stack.enter_context(_moto_told())
         # moto's own dispatcher looks through all of AWS at each request, which takes longer than the answer
-        self._apps = {name: create_backend_app(backend) for name, backend in _BACKENDS.items()}
+        make: Any = werkzeug_app.create_backend_app
+        self._apps = {name: make(backend) for name, backend in _BACKENDS.items()}
         server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=Quiet)
-        server.daemon_threads = True
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         self._stack.callback(server.server_close)
@@ -192,17 +193,15 @@ class AwsSimulator:
             said = self._gate(call) or self.before(call)
             if said is None:
                 environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._accounts[call.access_key].number
-                status, headers, body = _run(self._apps[call.service], environ)
-                said = self.after(call)
-        if said is Cut:
+                done = _run(self._apps[call.service], environ)
+                said = self.after(call) or done
+        if not isinstance(said, Answer):
             with suppress(OSError):
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError
-        if isinstance(said, Answer):
-            status, headers, body = f"{said.status} Said", list(said.headers), said.body
-        kept = [pair for pair in headers if pair[0].lower() != "content-length"]
-        start(status, [*kept, ("Content-Length", str(len(body)))])
-        return [body]
+        kept = [pair for pair in said.headers if pair[0].lower() != "content-length"]
+        start(f"{said.status} Said", [*kept, ("Content-Length", str(len(said.body)))])
+        return [said.body]
 
     def _gate(self, call: Call) -> Answer | None:
         """Return what AWS answers before anything is looked at, or None."""
@@ -246,13 +245,13 @@ def _call_of(environ: Environ) -> Call:
     return Call(action, service, region, key, fields)
 
 
-def _run(app: Any, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
+def _run(app: Any, environ: Environ) -> Answer:
     told: list[Any] = []
     chunks = app(environ, lambda status, headers, *_: told.extend((status, headers)))
     body = b"".join(chunks)
     if hasattr(chunks, "close"):
         chunks.close()
-    return told[0], told[1], body
+    return Answer(int(told[0].partition(" ")[0]), body, tuple(told[1]))
 
 
 def _held(number: str, region: str) -> Iterator[tuple[str, str]]:
@@ -269,7 +268,7 @@ def _held(number: str, region: str) -> Iterator[tuple[str, str]]:
     every = (item for reservation in ec2.all_reservations() for item in reservation.instances)
     yield from (("instance", item.id) for item in every if item._state.name != "terminated")  # noqa: SLF001
     yield from (("volume", item.id) for item in ec2.describe_volumes())
-    yield from (("elastic-ip", item.allocation_id) for item in ec2.describe_addresses())
+    yield from (("elastic-ip", str(item.allocation_id)) for item in ec2.describe_addresses())
     yield from (("key-pair", item.key_name) for item in ec2.describe_key_pairs([]))
     yield from (("load-balancer", item.arn) for item in elb.load_balancers.values())
     yield from (("target-group", item.arn) for item in elb.target_groups.values())
@@ -279,9 +278,10 @@ def _held(number: str, region: str) -> Iterator[tuple[str, str]]:
 def _moto_told() -> Iterator[None]:
     """Let moto check images, sizes and keys, and know our images only; afterwards as it was."""
     from moto import settings
-    from moto.core import responses
+    from moto.core import responses as core
     from moto.ec2.models import amis
 
+    responses: Any = core
     methods = responses.method_names_from_class
     kept = {name: getattr(settings, name) for name in _FLAGS}
     images, path = amis.AMIS, os.environ.get("MOTO_AMIS_PATH")

@@ -1,7 +1,7 @@
 """Images by a name that says what is in them: a system and an architecture, ``ubuntu-24.04-arm64``. Pure.
 
-The newest image of the makers' own account counts: anybody may publish one under their names. Sources: Ubuntu's
-and Debian's pages on EC2 images.
+The newest image of the makers' own account counts: anybody may publish one under their names. Sources:
+Ubuntu's and Debian's pages on EC2 images.
 """
 
 from typing import NamedTuple

@@ -49,7 +49,7 @@ class Talk:
             client.close()
 
     def call(self, region: str, operation: str, into: type[T], **parameters: Any) -> T:
-        """Make one call and return its answer; the operation is named as boto3 does, ``ec2.run_instances``."""
+        """Make one call and return its answer. Operations are called as in boto3, ``ec2.run_instances``."""
         service, _, method = operation.partition(".")
         write = not method.startswith(tuple(name.lower() for name in _READS))
         problem: CloudError

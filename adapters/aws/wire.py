@@ -307,6 +307,7 @@ class NetworkInterface(Wire, kw_only=True):
     description: str = ""
 
 
+<<<<<<< HEAD
 class BalancerState(Wire, kw_only=True):
     """How far along a load balancer is."""
 
@@ -395,6 +396,8 @@ class Attribute(Wire, kw_only=True):
     value: str = ""
 
 
+=======
+>>>>>>> aws
 class Quota(Wire, kw_only=True):
     """A quota."""
 
@@ -415,18 +418,6 @@ class AddressAnswer(Wire, kw_only=True):
     """An address that was reserved."""
 
     allocation_id: str
-
-
-class Balancers(Wire, kw_only=True):
-    """Load balancers that were made: one."""
-
-    load_balancers: list[Balancer]
-
-
-class TargetGroups(Wire, kw_only=True):
-    """Target groups that were made: one."""
-
-    target_groups: list[TargetGroup]
 
 
 class Instances(Wire, kw_only=True):

@@ -1,7 +1,7 @@
 """AWS's adapter keeps the contract against moto, over HTTP on loopback.
 
-What moto does not simulate (a removal refused for what is in use, throttling, client tokens, quotas, slow starts)
-is no evidence here: see the unit tests of the adapter.
+What moto does not simulate (a removal refused for what is in use, throttling, client tokens, quotas, slow
+starts) is no evidence here: see the unit tests of the adapter.
 """
 
 from collections.abc import Iterator
@@ -56,8 +56,9 @@ class TestAws(CloudContract):
         return lambda: None
 
     @pytest.fixture
-    def cloud(self, clouds: dict[str, Cloud]) -> Cloud:
-        return clouds["AKIAFIRST"]
+    def cloud(self, clouds: dict[str, Cloud], simulator: AwsSimulator) -> Iterator[Cloud]:
+        yield clouds["AKIAFIRST"]
+        simulator.reset()  # moto shows what is terminated for ever, and gets slower with it
 
     @pytest.fixture
     def other_account_cloud(self, clouds: dict[str, Cloud]) -> Cloud:
