@@ -1,6 +1,6 @@
 """What the simulated cloud has on offer: locations, server types, images and prices, as tables.
 
-The figures are those that Hetzner's API told on 2026-09-29, euros without taxes; all are in stock here, and
+The prices are those that Hetzner's API told on 2026-09-29, euros without taxes; all are in stock here, and
 the price of a floating IP is an older one. The last server type is withdrawn, because clients must cope
 with that.
 """

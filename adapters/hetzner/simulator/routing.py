@@ -94,6 +94,7 @@ def selected(selector: str, labels: Mapping[str, str]) -> bool:
 def listed(call: Call, key: str, items: Iterable[T], view: Callable[[T], JsonObject]) -> Answer:
     """One page of what a query asks for, by name and by labels."""
     name, selector = call.asked("name"), call.asked("label_selector")
+    selected(selector, {})  # what is no selector is refused, be there nothing to select from
     chosen = [item for item in items if name in {"", item.name} and selected(selector, item.labels)]
     return paged(call, key, [view(item) for item in chosen])
 
