@@ -7,6 +7,7 @@ common is the user, and all of the file system but for the home that each gives 
 import contextlib
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -65,9 +66,19 @@ class Machine:
 
     def hang_up(self) -> None:
         """Break off all connections, as a machine does that starts anew; sshd itself goes on."""
-        listening = f"/proc/{self.pid}/task/{self.pid}/children"
-        for child in Path(listening).read_text(encoding="ascii").split():
-            os.kill(int(child), signal.SIGKILL)
+        with contextlib.ExitStack() as stack:
+            for victim in _below(self.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    handle = os.pidfd_open(victim)
+                    stack.callback(os.close, handle)
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    stack.callback(select.select, [handle], [], [], _START_SECONDS)  # until it is gone
+
+
+def _below(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [found for child in map(int, children) for found in (child, *_below(child))]
 
 
 @dataclass(frozen=True)

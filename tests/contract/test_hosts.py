@@ -16,7 +16,7 @@ from kubisnap.adapters.hosts.facts import Facts, read
 from kubisnap.adapters.ssh.host_keys import KnownHosts
 from kubisnap.adapters.testing import Bench, CloudContract, Settle, new_cluster
 from kubisnap.engine.domain.resources import Key, Kind
-from kubisnap.engine.errors import Denied
+from kubisnap.engine.errors import Denied, Rejected
 from kubisnap.engine.ports import Cloud
 from tests.ssh_servers import Machine, Machines, new_key, program, running
 
@@ -25,8 +25,11 @@ pytestmark = pytest.mark.ssh
 
 def _this_machine() -> Facts:
     """Ask this machine the way hosts are asked: the servers are all on it."""
-    told = subprocess.run(["/bin/sh"], input=scripts.FACTS.encode(), capture_output=True, check=True)
-    return read(told.stdout, "this machine")
+    told = subprocess.run(["/bin/sh"], input=scripts.FACTS.encode(), capture_output=True, check=False)
+    try:
+        return read(told.stdout, "this machine")
+    except Rejected as error:
+        pytest.skip(f"this machine cannot stand for a host: {error}", allow_module_level=True)
 
 
 HERE = _this_machine()
