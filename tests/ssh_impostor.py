@@ -106,6 +106,7 @@ class Impostor:
             with peer:
                 self.closing.wait(30)
             return
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(peer)
         self._transports.append(transport)
         transport.set_log_channel("kubisnap.ssh")

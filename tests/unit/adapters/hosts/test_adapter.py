@@ -203,9 +203,10 @@ def test_a_host_that_does_not_answer_is_named_wherever_it_matters(rack: Rack) ->
     catalogue = cloud.catalogue()
     rack[1].close()
 
-    for call in (lambda: cloud.observe_all(CLUSTER), lambda: cloud.find(request(catalogue))):
-        with pytest.raises(Unavailable, match="node-1 could not be asked, so nobody knows who has it"):
-            call()
+    with pytest.raises(Unavailable, match="node-1 could not be asked, so nobody knows who has it"):
+        cloud.observe_all(CLUSTER)
+    with pytest.raises(Unavailable, match="node-1 could not be asked, so nobody knows who has it"):
+        cloud.find(request(catalogue))
     allowance = cloud.allowance("default")
     assert allowance.rooms == {"server": Room(limit=3, used=1)}
     [unasked] = allowance.unasked
@@ -257,9 +258,9 @@ def test_machines_that_differ_are_different_sizes_in_their_sites(rack: Rack) -> 
     catalogue = cloud.catalogue()
 
     usual, arm, big = catalogue.sizes
-    assert (big.vcpus, big.regions, big.monthly) == (64, {"a"}, 0)
-    assert (usual.regions, usual.architecture) == ({"a"}, "x86_64")
-    assert (arm.name, arm.regions, arm.architecture) == (f"{usual.name}-arm64", {"b"}, "arm64")
+    assert (big.vcpus, set(big.regions), int(big.monthly)) == (64, {"a"}, 0)
+    assert (set(usual.regions), usual.architecture) == ({"a"}, "x86_64")
+    assert (arm.name, set(arm.regions), arm.architecture) == (f"{usual.name}-arm64", {"b"}, "arm64")
     [image] = catalogue.images
     assert image.architectures == {"x86_64", "arm64"}
     assert host_of(cloud.create(request(catalogue, size=big.name)).id) == "node-1"
@@ -458,7 +459,7 @@ def test_a_host_whose_key_nobody_knows_is_refused_unless_first_use_is_trusted(ra
     line = caught.value.hint.splitlines()[-1]
     assert line == f"[127.0.0.1]:{rack[0].port} {rack[0].host_key}"
 
-    assert rack.open(**unpinned, trust="first-use").account()
+    assert rack.open(**unpinned, trust="first-use").account().id == "hosts/rack"
 
 
 def test_hosts_are_servers_and_nothing_else(rack: Rack) -> None:

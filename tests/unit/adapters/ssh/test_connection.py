@@ -25,7 +25,8 @@ from kubisnap.adapters.ssh.problems import (
 )
 from tests.ssh_impostor import Fakes, Impostor, Reply, new_identity
 
-SHORT = Timeouts(connect=0.5, handshake=0.5, authentication=0.5, command=0.5)
+SHORT_HANDSHAKE = Timeouts(handshake=0.5)
+SHORT_COMMAND = Timeouts(command=0.5)
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_who_waits_while_another_fails_is_told_the_same_at_once(
     server: Impostor, servers: Fakes, pool: Pool
 ) -> None:
     server.mute = True
-    target = to(server, servers.identity, timeouts=SHORT)
+    target = to(server, servers.identity, timeouts=SHORT_HANDSHAKE)
 
     def attempt(_: int) -> str:
         with pytest.raises(Unreachable) as caught:
@@ -188,22 +189,23 @@ def test_a_server_that_says_nothing_is_given_up(server: Impostor, servers: Fakes
     server.mute = True
 
     with pytest.raises(Unreachable, match=r"not within 0\.5 seconds"):
-        pool.run(to(server, servers.identity, timeouts=SHORT), "true")
+        pool.run(to(server, servers.identity, timeouts=SHORT_HANDSHAKE), "true")
 
 
-def test_a_server_that_does_not_start_a_command_is_given_up(
-    server: Impostor, servers: Fakes, pool: Pool
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_server_that_does_not_end_a_command_or_start_it_is_given_up(
+    server: Impostor, servers: Fakes, pool: Pool, *, starts: bool
 ) -> None:
-    server.deaf = True
+    server.deaf = not starts
+    server.answer = lambda _: Reply(then="hang")
 
     with pytest.raises(AnswerLost, match=r"did not answer within 0\.5 seconds"):
-        pool.run(to(server, servers.identity, timeouts=SHORT), "true")
+        pool.run(to(server, servers.identity, timeouts=SHORT_COMMAND), "true")
 
 
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Reply(then="hang"), "did not answer within 0.5 seconds"),
         (Reply(b"half", then="cut"), "the connection broke off"),
         (Reply(b"all", then="vanish"), "it was closed"),
         (Reply(b"x" * (MAX_OUTPUT + 1)), "has no end"),
@@ -215,7 +217,7 @@ def test_an_answer_that_does_not_come_whole_is_lost_and_not_taken_for_one(
     server.answer = lambda _: reply
 
     with pytest.raises(AnswerLost, match=told):
-        pool.run(to(server, servers.identity, timeouts=SHORT), "true")
+        pool.run(to(server, servers.identity), "true")
 
 
 def test_what_is_asked_before_sending_is_asked_after_all_else_and_its_no_is_heard(
