@@ -13,7 +13,6 @@ from kubisnap.engine.domain.mapping import NO_MAPPING, Mapping
 from kubisnap.engine.domain.model import (
     ClusterSpec,
     FirewallSpec,
-    ForwardProtocol,
     Image,
     PoolSpec,
     Protocol,
@@ -23,7 +22,7 @@ from kubisnap.engine.domain.model import (
     neutral,
 )
 from kubisnap.engine.domain.places import distance_km
-from kubisnap.engine.domain.resources import Desired, Key, Kind, LoadBalancer, Server, Volume
+from kubisnap.engine.domain.resources import Desired, Firewall, Key, Kind, LoadBalancer, Server, Volume
 from kubisnap.engine.domain.validation import problems
 from kubisnap.engine.errors import CannotTranslate
 from kubisnap.engine.operations.blueprint import blueprint
@@ -185,7 +184,7 @@ def _check_problems(spec: ClusterSpec, target: Catalogue, region: str, error: Ca
 
 
 def _named(spec: ClusterSpec, problem: str) -> PoolSpec:
-    (pool,) = (pool for pool in spec.pools if f"for pool {pool.name} " in f"{problem.split(';')[0]} ")
+    (pool,) = (pool for pool in spec.pools if f"for pool {pool.name} " in f"{problem.partition(';')[0]} ")
     return pool
 
 
@@ -252,57 +251,83 @@ def _check_network(spec: ClusterSpec, target: Catalogue, taken: tuple[str, ...],
     shortest, longest = target.network_prefixes
     blocked = [ip_network(text) for text in (*target.reserved_ranges, *taken)]
     assert shortest <= new.prefixlen <= longest
-    assert not any(new.overlaps(other) for other in blocked)  # type: ignore[arg-type]
+    assert not any(new.overlaps(other) for other in blocked)
     if old != new:
         may = shortest <= old.prefixlen <= longest
-        assert not may or any(old.overlaps(other) for other in blocked)  # type: ignore[arg-type]
+        assert not may or any(old.overlaps(other) for other in blocked)
 
 
 def _check_nothing_unlisted_is_lost(target: Catalogue, found: Translation, resources: list[Desired]) -> None:
-    """Every part of the cluster is a resource as it was written, or a loss or choice says what became of it."""
-    spec, there = found.spec, {item.key: item.resource for item in resources}
+    """Every part of the cluster is a resource as it was written, or a loss or choice says what became."""
+    left = _Left(target, found, resources)
+    left.check_parts()
+    left.check_balancers()
+    left.check_storage()
+    left.check_servers()
 
-    def lost(*words: str) -> bool:
-        return any(all(word in loss for word in words) for loss in found.losses)
 
-    def is_there(kind: Kind, name: str) -> bool:
-        return Key(kind, name) in there or lost(f"no {kind}:", name)
+class _Left:
+    """What is left of a cluster at a target."""
 
-    assert is_there(Kind.NETWORK, spec.network.name)
-    assert all(is_there(Kind.SUBNET, item.name) for item in spec.network.subnets)
-    assert all(is_there(Kind.SSH_KEY, item.name) for item in spec.ssh_keys)
-    for firewall in spec.firewalls:
-        assert is_there(Kind.FIREWALL, firewall.name)
-        filtered = Feature.FILTERS_WITHIN in target.features or Kind.FIREWALL not in target.kinds
-        assert filtered or lost("does not filter inside", firewall.name)
-    for balancer in spec.load_balancers:
-        assert is_there(Kind.LOAD_BALANCER, balancer.name)
-        made = there.get(Key(Kind.LOAD_BALANCER, balancer.name))
-        assert not isinstance(made, LoadBalancer) or len(made.forward) == len(balancer.forward)
-        http = [forward for forward in balancer.forward if forward.protocol is ForwardProtocol.HTTP]
-        kept = isinstance(made, LoadBalancer) and set(http) <= set(made.forward)
-        assert not http or kept or made is None or lost("HTTP as TCP", balancer.name)
-    for volume in spec.volumes:
-        assert is_there(Kind.VOLUME, volume.name)
-        size = there.get(Key(Kind.VOLUME, volume.name))
-        grown = isinstance(size, Volume) and size.size_gib != volume.size_gib
-        assert grown == any(choice.what == f"volume {volume.name}" for choice in found.choices)
-        if volume.server and size is not None:
-            assert is_there(Kind.VOLUME_ATTACHMENT, volume.name)
-    for address in spec.reserved_ips:
-        assert is_there(Kind.RESERVED_IP, address.name)
-        if address.server and Key(Kind.RESERVED_IP, address.name) in there:
-            assert is_there(Kind.RESERVED_IP_ASSIGNMENT, address.name)
-    for pool in spec.pools:
-        for name in pool.servers():
-            server = there[Key(Kind.SERVER, name)]
-            assert isinstance(server, Server)
-            assert not pool.bootstrap or server.user_data or lost("runs no script", pool.name)
-            absent = {key.name for key in spec.ssh_keys} - set(server.ssh_keys)
-            assert all(lost("SSH key", key) or lost("no ssh-key", key) for key in absent)
-            if Feature.PUBLIC_ADDRESSES not in target.features:
-                assert any(ip.server == name for ip in spec.reserved_ips) or lost("no public address")
-    assert Feature.NEW_SERVERS in target.features or not spec.servers() or lost("makes no servers")
+    def __init__(self, target: Catalogue, found: Translation, resources: list[Desired]) -> None:
+        self.target = target
+        self.found = found
+        self.spec = found.spec
+        self.there = {item.key: item.resource for item in resources}
+
+    def lost(self, *words: str) -> bool:
+        return any(all(word in loss for word in words) for loss in self.found.losses)
+
+    def is_there(self, kind: Kind, name: str) -> bool:
+        return Key(kind, name) in self.there or self.lost(f"no {kind}:", name)
+
+    def check_parts(self) -> None:
+        spec = self.spec
+        assert self.is_there(Kind.NETWORK, spec.network.name)
+        assert all(self.is_there(Kind.SUBNET, item.name) for item in spec.network.subnets)
+        assert all(self.is_there(Kind.SSH_KEY, item.name) for item in spec.ssh_keys)
+        filters = Feature.FILTERS_WITHIN in self.target.features or Kind.FIREWALL not in self.target.kinds
+        for firewall in spec.firewalls:
+            assert self.is_there(Kind.FIREWALL, firewall.name)
+            made = self.there.get(Key(Kind.FIREWALL, firewall.name))
+            assert not isinstance(made, Firewall) or {rule.ports for rule in made.rules} == {
+                rule.ports for rule in firewall.allow
+            }
+            assert filters or self.lost("does not filter inside", firewall.name)
+
+    def check_balancers(self) -> None:
+        for balancer in self.spec.load_balancers:
+            assert self.is_there(Kind.LOAD_BALANCER, balancer.name)
+            made = self.there.get(Key(Kind.LOAD_BALANCER, balancer.name))
+            if isinstance(made, LoadBalancer):
+                assert len(made.forward) == len(balancer.forward)
+                same = set(made.forward) == set(balancer.forward)
+                assert same != self.lost("HTTP as TCP", f"{balancer.name}, ")
+
+    def check_storage(self) -> None:
+        for volume in self.spec.volumes:
+            assert self.is_there(Kind.VOLUME, volume.name)
+            made = self.there.get(Key(Kind.VOLUME, volume.name))
+            grown = isinstance(made, Volume) and made.size_gib != volume.size_gib
+            assert grown == any(choice.what == f"volume {volume.name}" for choice in self.found.choices)
+            assert not volume.server or made is None or self.is_there(Kind.VOLUME_ATTACHMENT, volume.name)
+        for address in self.spec.reserved_ips:
+            assert self.is_there(Kind.RESERVED_IP, address.name)
+            points = address.server and Key(Kind.RESERVED_IP, address.name) in self.there
+            assert not points or self.is_there(Kind.RESERVED_IP_ASSIGNMENT, address.name)
+
+    def check_servers(self) -> None:
+        features, addressed = self.target.features, {ip.server for ip in self.spec.reserved_ips}
+        assert Feature.NEW_SERVERS in features or not self.spec.servers() or self.lost("makes no servers")
+        for pool in self.spec.pools:
+            for name in pool.servers():
+                server = self.there[Key(Kind.SERVER, name)]
+                assert isinstance(server, Server)
+                assert not pool.bootstrap or server.user_data or self.lost("runs no script", pool.name)
+                absent = {key.name for key in self.spec.ssh_keys} - set(server.ssh_keys)
+                assert all(self.lost("SSH key", key) or self.lost("no ssh-key", key) for key in absent)
+                reached = Feature.PUBLIC_ADDRESSES in features or name in addressed
+                assert reached or self.lost("no public address")
 
 
 def _check_way_back(spec: ClusterSpec, home: Catalogue, there: Translation) -> None:
@@ -325,9 +350,7 @@ def _allowing(home: Catalogue, spec: ClusterSpec) -> Catalogue:
     return msgspec.structs.replace(
         home,
         reserved_ranges=tuple(
-            text
-            for text in home.reserved_ranges
-            if not ip_network(text).overlaps(network)  # type: ignore[arg-type]
+            text for text in home.reserved_ranges if not ip_network(text).overlaps(network)
         ),
         network_prefixes=(min(home.network_prefixes[0], 16), max(home.network_prefixes[1], 28)),
     )

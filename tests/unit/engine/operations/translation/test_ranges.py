@@ -130,9 +130,7 @@ def test_a_prefix_that_is_not_allowed_becomes_the_nearest_if_all_fits() -> None:
             "10.244.200.0/24 does not fit into the network's new range 10.0.0.0/20",
         ),
         (
-            msgspec.structs.replace(
-                cluster("10.244.0.0/24"), pools=(with_workers().pools[0], with_workers(count=13, subnet="").pools[1])
-            ),
+            msgspec.structs.replace(cluster("10.244.0.0/24"), pools=with_workers(count=13, subnet="").pools),
             (28, 28),
             "14 servers do not fit into the network's new range 10.0.0.0/28",
         ),
