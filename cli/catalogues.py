@@ -30,12 +30,17 @@ def known(cloud: str) -> Known:
     return Known(cloud, shipped, "" if shipped is None else "shipped")
 
 
-def all_known(cloud: str = "") -> list[Known]:
-    """Return what is known of every cloud, or of one. Raises `InvalidInput` for a name that is none."""
+def wanted(cloud: str = "") -> tuple[str, ...]:
+    """Return the names of all clouds, or of the one that was typed. Raises `InvalidInput` if it is none."""
     names = clouds()
     if cloud and cloud not in names:
         raise InvalidInput("CLOUD", f"there is no cloud {cloud!r}", advice=f"clouds: {', '.join(names)}")
-    return [known(name) for name in names if cloud in {"", name}]
+    return (cloud,) if cloud else names
+
+
+def all_known(cloud: str = "") -> list[Known]:
+    """Return what is known of every cloud, or of one. Raises `InvalidInput`."""
+    return [known(name) for name in wanted(cloud)]
 
 
 def keep(catalogue: Catalogue) -> Path:

@@ -34,17 +34,17 @@ def read_catalogue(content: bytes, *, cloud: str, name: str) -> Catalogue:
 
     Raises `InvalidInput` for what is none, or another cloud's, or has values that no offer has.
     """
-    try:
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"is longer than {MAX_BYTES} bytes")
-        found = msgspec.json.decode(content, type=Catalogue)
-        problem = next(_problems(found, cloud), "")
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        problem = str(error)
-    else:
-        if not problem:
-            return found
-    raise InvalidInput("", f"not a catalogue of {cloud}: {problem}", name, f"kubisnap clouds refresh {cloud}")
+    found, problem = None, f"it is longer than {MAX_BYTES} bytes"
+    if len(content) <= MAX_BYTES:
+        try:
+            found = msgspec.json.decode(content, type=Catalogue)
+            problem = next(_problems(found, cloud), "")
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            problem = str(error)
+    if found is None or problem:
+        told = f"not a catalogue of {cloud}: {problem}"
+        raise InvalidInput("", told, name, f"kubisnap clouds refresh {cloud}")
+    return found
 
 
 def _json(value: object) -> str:
@@ -55,6 +55,25 @@ def _problems(catalogue: Catalogue, cloud: str) -> Iterator[str]:
     """Yield what no cloud offers. Raises `ValueError` for a date or range that is none."""
     if catalogue.cloud != cloud:
         yield f"it is of {catalogue.cloud!r:.60}"
+    yield from _named(catalogue)
+    for region in catalogue.regions:
+        if not (-90 <= (region.latitude or 0) <= 90 and -180 <= (region.longitude or 0) <= 180):
+            yield f"{region.name} is nowhere on earth"
+    for size in catalogue.sizes:
+        if not all(0 <= number < _LARGEST for number in (size.vcpus, size.memory_mib, size.disk_gib)):
+            yield f"{size.name} has impossible figures"
+    for volume in catalogue.volumes:
+        if not 1 <= volume.smallest_gib <= volume.largest_gib < _LARGEST:
+            yield f"no volume of {volume.name} has a possible size"
+    yield from (f"{price} is not a price" for price in _prices(catalogue) if not 0 <= price < _DEAREST)
+    if not 0 <= catalogue.network_prefixes[0] <= catalogue.network_prefixes[1] <= 32:
+        yield f"{catalogue.network_prefixes} are not prefixes"
+    list(map(ip_network, catalogue.reserved_ranges))
+    date.fromisoformat(catalogue.dated or "2000-01-01")
+
+
+def _named(catalogue: Catalogue) -> Iterator[str]:
+    """Yield names that a terminal should not see, that are missing, and that are there twice."""
     for text in _texts(msgspec.to_builtins(catalogue)):
         if not text.isprintable() or len(text) > _LONGEST:
             yield f"{text!r:.60} is not a name"
@@ -64,22 +83,6 @@ def _problems(catalogue: Catalogue, cloud: str) -> Iterator[str]:
     ):
         if len(set(names)) < len(names) or "" in names:
             yield f"a {what} has no name, or another's"
-    for region in catalogue.regions:
-        if not (-90 <= (region.latitude or 0) <= 90 and -180 <= (region.longitude or 0) <= 180):
-            yield f"{region.name} is nowhere on earth"
-    for size in catalogue.sizes:
-        if not all(0 <= number < _LARGEST for number in (size.vcpus, size.memory_mib, size.disk_gib)):
-            yield f"{size.name} has impossible figures"
-    yield from (f"{price} is not a price" for price in _prices(catalogue) if not 0 <= price < _DEAREST)
-    for volume in catalogue.volumes:
-        if not 1 <= volume.smallest_gib <= volume.largest_gib < _LARGEST:
-            yield f"no volume of {volume.name} has a possible size"
-    if not 0 <= catalogue.network_prefixes[0] <= catalogue.network_prefixes[1] <= 32:
-        yield f"{catalogue.network_prefixes} are not prefixes"
-    for text in catalogue.reserved_ranges:
-        ip_network(text)
-    if catalogue.dated:
-        date.fromisoformat(catalogue.dated)
 
 
 def _prices(catalogue: Catalogue) -> Iterator[Decimal]:

@@ -8,6 +8,7 @@ from ... import options
 from ...session import Session
 
 if TYPE_CHECKING:
+    from ....engine.domain.catalogue import Catalogue
     from ...render.offers import Refreshed
 
 
@@ -23,11 +24,11 @@ def refresh(session: Session, cloud: options.AnyCloud = "") -> None:
       kubisnap clouds refresh sandbox -o json
     """
     from ....engine.errors import Denied, InvalidInput
-    from ...catalogues import all_known
+    from ...catalogues import wanted
     from ...exits import CODES
     from ...render.offers import refreshed_document, refreshed_text
 
-    found = [_refreshed(item.cloud, alone=bool(cloud)) for item in all_known(cloud)]
+    found = [_refreshed(name, alone=bool(cloud)) for name in wanted(cloud)]
     session.result(
         "\n".join(refreshed_text(item) for item in found),
         "Refreshed",
@@ -44,16 +45,27 @@ def _refreshed(cloud: str, *, alone: bool) -> "Refreshed":
 
     from ....engine.errors import KubisnapError
     from ... import wiring
-    from ...catalogues import keep, known
+    from ...catalogues import keep
     from ...render.offers import Refreshed
 
     try:
-        before = known(cloud).catalogue
         with closing(wiring.cloud(cloud, field="CLOUD")) as opened:
             now = opened.catalogue()
+        before = _before(cloud)
         keep(now)
     except KubisnapError as error:
         if alone:
             raise
         return Refreshed(cloud=cloud, error=error)
     return Refreshed(cloud=cloud, before=before, now=now)
+
+
+def _before(cloud: str) -> "Catalogue | None":
+    """Return what was known before; nothing if that file is damaged, which this replaces."""
+    from ....engine.errors import InvalidInput
+    from ...catalogues import known
+
+    try:
+        return known(cloud).catalogue
+    except InvalidInput:
+        return None

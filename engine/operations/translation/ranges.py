@@ -49,15 +49,17 @@ def renumber(
 
     `taken` are ranges that are in use at the target. Raises `InvalidInput` where a mapped range will not do.
     """
-    if Kind.NETWORK not in catalogue.kinds:
+    mapped = mapping.find("network", catalogue.cloud, spec.network.cidr)
+    made = Kind.NETWORK in catalogue.kinds
+    if not made and mapped is None:
         return Renumbered(spec)
     old = IPv4Network(spec.network.cidr)
-    blocked = _blocked(catalogue, taken)
-    mapped = mapping.find("network", catalogue.cloud, spec.network.cidr)
+    blocked = _blocked(catalogue, taken) if made else []
     prefix = min(max(old.prefixlen, catalogue.network_prefixes[0]), catalogue.network_prefixes[1])
     if mapped is not None:
         new, why = IPv4Network(mapped.name), "as mapped"
-        _refuse(mapped.field, new, catalogue, blocked)
+        if made:
+            _refuse(mapped.field, new, catalogue, blocked)
     else:
         why = _why(old, prefix, catalogue, blocked)
         if not why:

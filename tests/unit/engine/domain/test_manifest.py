@@ -124,8 +124,8 @@ def test_a_rule_says_from_where_in_one_word_or_many(words: str, rule: Rule) -> N
 
 
 def test_a_volume_has_a_size_in_words() -> None:
-    volumes = "[{name: a, size: 1TiB}]"
-    assert refusal(f"{GOOD}volumes: {volumes}").problem == "'1TiB' is not an amount such as 4GiB or 512MiB"
+    volumes = "[{name: a, size: 1PiB}]"
+    assert refusal(f"{GOOD}volumes: {volumes}").problem == "'1PiB' is not an amount such as 4GiB or 512MiB"
 
     assert spec(
         f"{GOOD}volumes: [{{name: a, size: 10GiB}}, {{name: b, size_gib: 5, server: cp-0}}]"

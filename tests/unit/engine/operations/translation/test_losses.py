@@ -80,8 +80,10 @@ KEYS = tuple(SshKeySpec(name=name, public_key=KEY.replace("A", name)) for name i
         (
             Feature.PUBLIC_ADDRESSES,
             SPEC,
-            "other gives servers no public address: workers-0, workers-1, workers-2 are reached from inside "
-            "only, unless by a reserved address",
+            (
+                "other gives servers no public address: workers-0, workers-1, workers-2 are reached from "
+                "inside only, unless by a reserved address"
+            ),
         ),
         (
             Feature.USER_DATA,
@@ -96,8 +98,10 @@ KEYS = tuple(SshKeySpec(name=name, public_key=KEY.replace("A", name)) for name i
         (
             Feature.FILTERS_WITHIN,
             SPEC,
-            "other does not filter inside of the private network: guard against what is outside only; "
-            "whatever control-plane, worker may reach, servers reach each other",
+            (
+                "other does not filter inside of the private network: guard against what is outside only; "
+                "whatever control-plane, worker may reach, servers reach each other"
+            ),
         ),
         (
             Feature.HTTP,

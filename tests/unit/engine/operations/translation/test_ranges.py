@@ -130,9 +130,7 @@ def test_a_prefix_that_is_not_allowed_becomes_the_nearest_if_all_fits() -> None:
             "10.244.200.0/24 does not fit into the network's new range 10.0.0.0/20",
         ),
         (
-            msgspec.structs.replace(
-                cluster("10.244.0.0/24"), pools=(with_workers().pools[0], with_workers(count=13, subnet="").pools[1])
-            ),
+            msgspec.structs.replace(cluster("10.244.0.0/24"), pools=with_workers(count=13, subnet="").pools),
             (28, 28),
             "14 servers do not fit into the network's new range 10.0.0.0/28",
         ),
@@ -154,10 +152,14 @@ def test_where_everything_is_taken_there_is_none() -> None:
     assert cidrs(fitted(spec, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/17")))[0] == "192.168.128.0/20"
 
 
-def test_a_cloud_without_networks_of_its_own_renumbers_nothing() -> None:
+def test_a_cloud_without_networks_of_its_own_renumbers_nothing_unless_it_is_mapped() -> None:
     spec = cluster("10.244.0.0/20")
 
-    assert fitted(spec, ("10.244.0.0/20",), kinds=CATALOGUE.kinds - {Kind.NETWORK}) == Renumbered(spec)
+    kinds = CATALOGUE.kinds - {Kind.NETWORK}
+    mapping = load_mapping("network: {10.244.0.0/20: 10.9.0.0/20}", name="map.yaml")
+
+    assert fitted(spec, ("10.244.0.0/20",), kinds=kinds) == Renumbered(spec)
+    assert cidrs(fitted(spec, ("10.9.0.0/20",), mapping, kinds=kinds))[0] == "10.9.0.0/20"
 
 
 def test_a_range_that_is_none_is_the_clouds_mistake() -> None:

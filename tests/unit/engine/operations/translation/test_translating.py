@@ -344,8 +344,11 @@ def test_the_largest_in_each_respect_is_named_and_an_architecture_that_is_not_th
         sizes=(size("many", 8, 8, 10, "9"), size("wide", 2, 64, 10, "9"), size("deep", 1, 1, 900, "9")),
     )
     for need, problem in (
-        (Size(vcpus=9), "the largest: many (8 vCPU, 8 GiB, 10 GiB disk), wide (2 vCPU, 64 GiB, 10 GiB disk), "
-                        "deep (1 vCPU, 1 GiB, 900 GiB disk)"),
+        (
+            Size(vcpus=9),
+            "the largest: many (8 vCPU, 8 GiB, 10 GiB disk), "
+            + "wide (2 vCPU, 64 GiB, 10 GiB disk), deep (1 vCPU, 1 GiB, 900 GiB disk)",
+        ),
         (Size(vcpus=1, architecture=ARM64), "it has none that is arm64"),
     ):  # fmt: skip
         source = msgspec.structs.replace(
