@@ -1,12 +1,18 @@
 """Finds cloud adapters by the entry point group ``kubisnap.adapters``.
 
 An entry point names a function that takes settings (a mapping in the shape of the environment) and
-returns a `Cloud`. Other packages can bring their own.
+returns a `Cloud`. Other packages can bring their own. A file ``catalogue.json`` beside the function's
+module, written by `kubisnap.engine.domain.catalogues`, is what the cloud offers as far as it is known
+without asking.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.resources import files
 
+from ..engine.domain.catalogue import Catalogue
+from ..engine.domain.catalogues import read_catalogue
 from ..engine.errors import InvalidInput
 from ..engine.ports import Cloud
 
@@ -28,3 +34,16 @@ def open_cloud(name: str, settings: Mapping[str, str], *, field: str = "cloud") 
         cloud: Cloud = factory(settings)
         return cloud
     raise InvalidInput(field, f"there is no cloud {name!r}", advice=f"clouds: {', '.join(clouds())}")
+
+
+def shipped_catalogue(name: str) -> Catalogue | None:
+    """Return the catalogue that came with a cloud's adapter, or None; nobody is asked.
+
+    Raises `InvalidInput` for one that does not make sense.
+    """
+    for point in entry_points(group=GROUP, name=name):
+        package = import_module(point.module).__spec__
+        file = files(package.parent if package and package.parent else point.module) / "catalogue.json"
+        if file.is_file():
+            return read_catalogue(file.read_bytes(), cloud=name, name=f"{point.module}/catalogue.json")
+    return None

@@ -50,6 +50,10 @@ from .commands import (
     verify,
 )
 from .commands.audit import rebuild as audit_rebuild
+from .commands.clouds import refresh as clouds_refresh
+from .commands.clouds import regions as clouds_regions
+from .commands.clouds import sizes as clouds_sizes
+from .commands.clouds import table as clouds_table
 from .commands.keys import generate as keys_generate
 from .commands.keys import list as keys_list
 from .commands.stores import copy as stores_copy
@@ -88,6 +92,12 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
         ("gc", gc.gc),
     ),
     "Operate": (("delete", delete.delete),),
+    "Clouds": (
+        ("clouds", clouds_table.clouds),
+        ("clouds sizes", clouds_sizes.sizes),
+        ("clouds regions", clouds_regions.regions),
+        ("clouds refresh", clouds_refresh.refresh),
+    ),
     "House-keeping": (
         ("audit rebuild", audit_rebuild.rebuild),
         ("keys generate", keys_generate.generate),
@@ -101,17 +111,18 @@ _GROUPS: dict[str, tuple[tuple[str, Callable[..., None]], ...]] = {
 }
 
 _NOUNS = {
+    "clouds": "",
     "audit": "Manage the index of the audit log.",
     "keys": "Manage the keys that archives are signed and encrypted with.",
     "stores": "Manage where the events are kept.",
 }
-"""Commands of two words, by the first."""
+"""Commands of two words, by the first; without a text where that is a command, too."""
 
 
-def _typer(name: str, told: str) -> typer.Typer:
+def _typer(name: str, told: str, cls: type[helping.Group] = helping.Group) -> typer.Typer:
     return typer.Typer(
         name=name,
-        cls=helping.Group,
+        cls=cls,
         help=told,
         add_completion=False,
         rich_markup_mode=None,
@@ -166,6 +177,11 @@ def _register() -> None:
     for group, commands in _GROUPS.items():
         for name, function in commands:
             noun, _, verb = name.rpartition(" ")
+            if name in _NOUNS:
+                nouns[name] = _typer(name, function.__doc__ or "", helping.Noun)
+                nouns[name].callback(invoke_without_command=True)(options.with_session(function))
+                app.add_typer(nouns[name], rich_help_panel=group)
+                continue
             if noun and noun not in nouns:
                 nouns[noun] = _typer(noun, _NOUNS[noun])
                 app.add_typer(nouns[noun], rich_help_panel=group)

@@ -14,6 +14,7 @@ from ..engine.errors import (
     ChangedSince,
     Fact,
     KubisnapError,
+    LossesRefused,
     OperationFailed,
     PerhapsTwice,
     RollbackIncomplete,
@@ -101,7 +102,7 @@ def _details(error: KubisnapError) -> list[str]:
             return _aftermath(error)
         case RollbackIncomplete():
             return _left(error.rolled_back, error.left)
-        case PerhapsTwice(left=items) | BrokenChain(findings=items):
+        case PerhapsTwice(left=items) | BrokenChain(findings=items) | LossesRefused(losses=items):
             return [f"  {item}" for item in items]
         case StalePlan():
             return [f"  {came.what} ({came.actor}, {came.ago}) came between" for came in error.between]

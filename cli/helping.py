@@ -4,6 +4,7 @@ Knows typer's formatter and nothing of the commands.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -29,18 +30,7 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, options and global options."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], PANEL: []}
-        for item in self.get_params(ctx):
-            record = item.get_help_record(ctx)
-            if record is None:
-                continue
-            title = "Arguments" if item.param_type_name == "argument" else "Options"
-            panel = getattr(item, "rich_help_panel", None)
-            sections[panel if panel in sections else title].append(_plain(*record))
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        _write_sections(self.get_params(ctx), ctx, formatter)
 
 
 class Group(TyperGroup):
@@ -59,6 +49,42 @@ class Group(TyperGroup):
         records = [item.get_help_record(ctx) for item in self.get_params(ctx)]
         with formatter.section(PANEL):
             formatter.write_dl([_plain(*record) for record in records if record is not None])
+
+
+class Noun(Group):
+    """A command that has commands below it, such as ``clouds``."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.help = (self.help or "").replace(_EXAMPLES, f"\b\n{_EXAMPLES}")
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands behind the command's name in its usage line."""
+        del ctx
+        return ["[OPTIONS]", "[COMMAND]"]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands below it, then its options as those of any command."""
+        rows = [(name, command.get_short_help_str(limit=70)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+        _write_sections(self.get_params(ctx), ctx, formatter)
+
+
+def _write_sections(params: Iterable[Any], ctx: Any, formatter: Any) -> None:
+    """Write arguments, options and global options."""
+    sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], PANEL: []}
+    for item in params:
+        record = item.get_help_record(ctx)
+        if record is None:
+            continue
+        title = "Arguments" if item.param_type_name == "argument" else "Options"
+        panel = getattr(item, "rich_help_panel", None)
+        sections[panel if panel in sections else title].append(_plain(*record))
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def _plain(name: str, told: str) -> tuple[str, str]:

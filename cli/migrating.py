@@ -76,13 +76,16 @@ def run(session: Session, wish: Wish, context_of: Mapping[str, Any]) -> None:
         cloud = stack.enter_context(changes.opened(wiring.cloud(cloud_name, field="--to")))
         with wiring.journal(session) as journal:
             plan = _prepared(journal, state, cloud, context, wish, steps, region)
+        if plan.over:
+            session.tell(f"{plan.source.name} was migrated before; nothing is left to do")
         refuse_over_budget(plan.prepared, changes.budget_of(wish.budget))
         if wish.dry_run:
             text = plan_text(plan, color=session.colored(sys.stdout))
             session.result(text, "MigrationPlan", plan_document(plan))
             _refuse_if_blocked(plan)
             return
-        _show_and_ask(session, plan, wish)
+        if not plan.over:
+            _show_and_ask(session, plan, wish)
         retirement = None
         if wish.retire:
             source_cloud = stack.enter_context(changes.opened(wiring.cloud_of(state)))

@@ -225,6 +225,24 @@ Budget = Annotated[
     ),
 ]
 
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping",
+        metavar="FILE",
+        help="What becomes what at the target: YAML with regions, sizes, images, network.",
+        show_default=False,
+    ),
+]
+AnyCloud = Annotated[
+    str, typer.Argument(metavar="[CLOUD]", help="The cloud, by its adapter's name.", show_default="all")
+]
+Number = Annotated[
+    int,
+    typer.Option("-n", metavar="N", min=0, help="Show so many, 0 shows all."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse where anything is lost at the target.")]
+
 
 class Stopped(Exception):
     """Ctrl-C. Typer ends quietly on a KeyboardInterrupt; this one gets told."""
@@ -232,6 +250,12 @@ class Stopped(Exception):
 
 class ReaderGone(Exception):
     """Nobody reads stdout any more (``| head``). Typer leaves by `SystemExit` on a BrokenPipeError."""
+
+
+def tell_more(session: Session, found: int, shown: int) -> None:
+    """Say that there is more than was shown."""
+    if found > shown:
+        session.tell(f"{found - shown} more: add -n 0")
 
 
 def session_from(before: dict[str, Any], after: dict[str, Any]) -> Session:
@@ -271,6 +295,12 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(*, ctx: typer.Context, **values: Any) -> None:
         after = {name: values.pop(name) for name in GLOBALS}
+        if ctx.invoked_subcommand:  # `clouds -o json sizes`: it is the other command that is meant
+            ctx.obj = {
+                **(ctx.obj or {}),
+                **{name: value for name, value in after.items() if value is not None},
+            }
+            return
         session = session_from(ctx.obj or {}, after)
         if session.output in {"jsonl", "csv"} and not rows:  # given ahead of the command's name
             raise typer.BadParameter(

@@ -1,8 +1,6 @@
 """Saved plans in files: written for their owner only, read without trust, carried out or shown."""
 
 import os
-import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from ..engine.operations.saved import (
     save_plan,
 )
 from . import changes, wiring
+from .files import replace_file
 from .render.plans import plan_document, plan_text
 from .render.style import moment, printable, rfc3339
 from .session import Session
@@ -51,19 +50,9 @@ def refuse_bad_place(name: str) -> None:
 
 def save(name: str, prepared: Prepared, context: Context) -> None:
     """Write a plan's file, whole or not at all; an older plan of that name is replaced."""
-    content, path = save_plan(prepared, context), Path(name)
+    content = save_plan(prepared, context)
     try:
-        descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            Path(unfinished).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(unfinished).unlink()
-            raise
+        replace_file(Path(name), content)
     except OSError as error:
         raise InvalidInput("--out", f"cannot write {name}: {error.strerror}") from error
 

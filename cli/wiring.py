@@ -27,6 +27,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..engine.domain.manifest import Manifest
+    from ..engine.domain.mapping import Mapping
 
 
 _DURATION = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
@@ -196,20 +197,31 @@ class NoClusters(NotFound):
 
 def read_manifest(path: Path) -> "Manifest":
     """Read a cluster from a YAML file; files that it names are found beside it."""
-    from ..engine.domain.manifest import MAX_BYTES, load
-
-    def read(where: Path, field: str) -> str:
-        try:
-            with where.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-            return content.decode("utf-8")
-        except OSError as error:
-            raise InvalidInput(field, f"cannot read {where}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InvalidInput(field, f"{where} is not text in UTF-8") from error
+    from ..engine.domain.manifest import load
 
     return load(
-        read(path, "--file"),
+        _text(path, "--file"),
         name=str(path),
-        read_file=lambda name: read(path.parent / Path(name).expanduser(), ""),
+        read_file=lambda name: _text(path.parent / Path(name).expanduser(), ""),
     )
+
+
+def read_mapping(path: Path | None) -> "Mapping":
+    """Read what becomes what from a YAML file; without one, nothing is mapped. Raises `InvalidInput`."""
+    from ..engine.domain.mapping import NO_MAPPING, load_mapping
+
+    return NO_MAPPING if path is None else load_mapping(_text(path, "--mapping"), name=str(path))
+
+
+def _text(where: Path, field: str) -> str:
+    """Return a file's text, as far as a file that a person wrote may be long."""
+    from ..engine.domain.marked import MAX_BYTES
+
+    try:
+        with where.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return content.decode("utf-8")
+    except OSError as error:
+        raise InvalidInput(field, f"cannot read {where}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(field, f"{where} is not text in UTF-8") from error

@@ -20,11 +20,6 @@ from typing import Any
 import yaml
 
 _START_SECONDS = 20.0
-_ENTER = """#!/bin/sh
-HOME={home}; export HOME; cd "$HOME"
-PATH={folder}/bin:$PATH; export PATH
-exec /bin/sh -c "${{SSH_ORIGINAL_COMMAND:-exec /bin/sh}}"
-"""
 _CONFIG = """
 ListenAddress {address}:{port}
 HostKey {folder}/host_key
@@ -36,7 +31,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
 {more}
-ForceCommand {folder}/enter
+SetEnv HOME={folder}/home PATH={folder}/bin:/usr/local/bin:/usr/bin:/bin
 """
 
 
@@ -140,8 +135,6 @@ def _made(folder: Path, address: str, authorized: Path, more: str) -> Machine:
         port = probe.getsockname()[1]
     settings = {"address": address, "port": port, "folder": folder, "authorized": authorized, "more": more}
     (folder / "config").write_text(_CONFIG.format(**settings), encoding="utf-8")
-    (folder / "enter").write_text(_ENTER.format(home=folder / "home", folder=folder), encoding="utf-8")
-    (folder / "enter").chmod(0o755)
     return Machine(folder.name, address, port, folder)
 
 

@@ -66,11 +66,27 @@ def catalogue_of(transport: Transport, kinds: frozenset[Kind]) -> catalogue.Cata
     query = {"type": "distribution"}
     images = transport.listed("images", "images", wire.Image, lambda item: item.id, query)
     known = frozenset(region.slug for region in regions)  # sizes and images go on naming closed regions
-    return catalogue.Catalogue(
-        cloud=CLOUD,
+    return assembled(
         regions=tuple(_region(region) for region in regions),
         sizes=tuple(_size(size, known) for size in sizes if size.available),
         images=tuple(offer for image in images if (offer := _image(image, known)) is not None),
+        kinds=kinds,
+    )
+
+
+def assembled(
+    *,
+    regions: tuple[catalogue.Region, ...],
+    sizes: tuple[catalogue.SizeOffer, ...],
+    images: tuple[catalogue.ImageOffer, ...],
+    kinds: frozenset[Kind],
+) -> catalogue.Catalogue:
+    """Return the catalogue of these offers, with what the API does not say."""
+    return catalogue.Catalogue(
+        cloud=CLOUD,
+        regions=regions,
+        sizes=sizes,
+        images=images,
         kinds=kinds,
         nameless=frozenset({Kind.RESERVED_IP}),  # an address has no name and no tags
         prices=PRICES,

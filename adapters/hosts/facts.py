@@ -135,7 +135,7 @@ def rounded(amount: int, steps: tuple[tuple[int, int], ...]) -> int:
     """
     step = next(step for limit, step in steps if amount <= limit)
     up = -(-amount // step) * step
-    return up if 12 * (up - amount) < up else up - step
+    return up if up == amount or 12 * (up - amount) < up else up - step
 
 
 def _system(name: str, version: str) -> str:

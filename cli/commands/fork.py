@@ -23,6 +23,8 @@ def fork(
     target: Annotated[
         str, typer.Option("--on", metavar="CLOUD[:REGION]", help="Where to.", show_default="where it was")
     ] = "",
+    mapping: options.MappingFile = None,
+    strict: options.Strict = False,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -43,6 +45,7 @@ def fork(
     from ...engine.operations.snapshots import of_state
     from .. import anew, as_of, changes, wiring
 
+    mapped = wiring.read_mapping(mapping)
     context = wiring.context(
         session, message=message, parallel=parallel, timeout=timeout, step_timeout=step_timeout
     )
@@ -58,7 +61,9 @@ def fork(
         heading=anew.source_text(session, then),
         as_of=as_of.document(then),
     )
-    anew.make_anew(session, of_state(state), context, what, name=name, target=target)
+    anew.make_anew(
+        session, of_state(state), context, what, name=name, target=target, mapping=mapped, strict=strict
+    )
 
 
 def _wanted(journal: "Journal", then: "Then") -> "ClusterState":

@@ -27,6 +27,8 @@ def restore(
     signed: access.Signed = False,
     secrets: secret_files.Given = None,
     secrets_out: secret_files.Out = None,
+    mapping: options.MappingFile = None,
+    strict: options.Strict = False,
     budget: options.Budget = "",
     message: options.Message = "",
     parallel: options.Parallel = 16,
@@ -39,14 +41,16 @@ def restore(
     """Recreate a cluster from a snapshot file.
 
     On any cloud, from the file alone. The file is verified first. What is translated (region, size,
-    image) and what is lost is shown before anything is made. Without a region the nearest one is taken.
+    image, address range) and what is lost is shown before anything is made. Without a region the nearest one
+    is taken; REGION may also be a place (frankfurt) or the beginning of one region's name or title. --mapping
+    overrides what is chosen.
 
     With --at it is the cluster as it was at any moment of the history in the file: its operations (#2, @-1),
     its events (e17), times.
 
     Examples:
       kubisnap restore web.ksnap --as web-eu --on sandbox:sim-eu-central --yes
-      kubisnap restore web.ksnap --as web-2 --on sandbox --dry-run
+      kubisnap restore web.ksnap --as web-2 --on sandbox:frankfurt --strict --dry-run
       kubisnap restore web.ksnap --at '#1' --as web-then --dry-run
     """
     from ...engine.errors import InvalidInput
@@ -60,6 +64,7 @@ def restore(
             secret_files.FIELD, "nobody would get the values", advice=f"add {secret_files.OUT} FILE"
         )
     given = secret_files.read_secrets(secrets)
+    mapped = wiring.read_mapping(mapping)
     opening = access.access_of(session, identity, trusted, signed=signed)
     file = locate(file, archives)
     context = wiring.context(
@@ -81,7 +86,17 @@ def restore(
         as_of=None if then is None else as_of.document(then),
     )
     left = _left(unpacked, written=secrets_out is not None)
-    ran = anew.make_anew(session, unpacked.cluster, context, what, name=name, target=target, left=left)
+    ran = anew.make_anew(
+        session,
+        unpacked.cluster,
+        context,
+        what,
+        name=name,
+        target=target,
+        left=left,
+        mapping=mapped,
+        strict=strict,
+    )
     if ran and secrets_out is not None:
         secret_files.write_secrets(secrets_out, complete)
 

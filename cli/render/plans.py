@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from ...engine.domain.events import Choice
 from ...engine.domain.resources import Server
 from ...engine.operations.changing import Prepared
-from ...engine.operations.cost import Cost, resource_cost
+from ...engine.operations.cost import Cost, knows_prices, resource_cost
 from ...engine.operations.planning import Action, Change, Step, fields_of
 from ...engine.operations.undoing import reversal_of
 from .drift import drift_document, drift_lines
@@ -101,9 +102,14 @@ def _counting(prepared: Prepared) -> str:
 
 
 def _cost_text(prepared: Prepared) -> str:
-    """Return what it costs afterwards, and the difference."""
+    """Return what it costs afterwards, and the difference, or what it costs where it comes from."""
     after, before = prepared.cost_after, prepared.cost_before
     text = f"cost: ${after.monthly:.2f}/month (${after.hourly:.5f}/hour)"
+    if prepared.spec is not None and not knows_prices(prepared.catalogue):
+        text = f"cost: unknown, {prepared.catalogue.cloud} tells no prices"
+    translation = prepared.translation
+    if translation is not None and translation.source_cost is not None:
+        return f"{text}; ${translation.source_cost.monthly:.2f}/month where it comes from"
     difference = after.monthly - before.monthly
     if not before.monthly:
         return text
@@ -123,19 +129,30 @@ def counts_of(prepared: Prepared) -> dict[str, int]:
 
 
 def _translation(prepared: Prepared) -> list[str]:
-    if prepared.translation is None:
+    translation = prepared.translation
+    if translation is None:
         return []
     lines = ["translated:"]
-    for choice in prepared.translation.choices:
-        note = f" ({choice.note})" if choice.note else ""
-        wanted = f"  {choice.what}: {printable(choice.wanted)}"
-        chosen = f"→ {choice.chosen}{note}"
-        fits = len(f"{wanted} {chosen}") <= _WIDTH
-        lines += [f"{wanted} {chosen}"] if fits else [wanted, f"    {chosen}"]
-    lines.append("not carried over:")
-    for loss in prepared.translation.losses:
-        lines += wrap(printable(loss), _WIDTH, initial_indent="  ! ", subsequent_indent="    ")
+    for choice in translation.choices:
+        lines += _choice(choice)
+    for title, sign, items in (
+        (f"lost at {prepared.catalogue.cloud}:", "!", translation.losses),
+        ("not carried over:", "·", translation.left),
+        ("in the mapping, and about nothing in this cluster:", "·", translation.unused),
+    ):
+        lines += [title] if items else []
+        for item in items:
+            lines += wrap(printable(item), _WIDTH, initial_indent=f"  {sign} ", subsequent_indent="    ")
     return [*lines, ""]
+
+
+def _choice(choice: Choice) -> list[str]:
+    """Return one line, or what was wanted and below it what was chosen."""
+    wanted = f"  {choice.what}: {printable(choice.wanted)}"
+    chosen = f"→ {printable(choice.chosen)}{f' ({printable(choice.note)})' if choice.note else ''}"
+    if len(f"{wanted} {chosen}") <= _WIDTH:
+        return [f"{wanted} {chosen}"]
+    return [wanted, *wrap(chosen, _WIDTH, initial_indent="    ", subsequent_indent="      ")]
 
 
 def _steps(prepared: Prepared, *, color: bool) -> Iterator[str]:
@@ -238,6 +255,11 @@ def plan_document(prepared: Prepared) -> dict[str, Any]:
         else {
             "choices": msgspec.to_builtins(prepared.translation.choices),
             "losses": list(prepared.translation.losses),
+            "left": list(prepared.translation.left),
+            "unused": list(prepared.translation.unused),
+            "source_cost": None
+            if prepared.translation.source_cost is None
+            else cost_document(prepared.translation.source_cost),
         },
     }
 

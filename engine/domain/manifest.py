@@ -12,14 +12,13 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidInput
+from .amounts import mebibytes
 from .marked import MAX_BYTES, Marked
 from .model import ClusterSpec, DriftPolicy
 from .validation import Problem, problems, split_message
 
 __all__ = ["MAX_BYTES", "Manifest", "load"]
 
-_UNITS = {"mib": 1, "mb": 1, "m": 1, "mi": 1, "gib": 1024, "gb": 1024, "g": 1024, "gi": 1024}
-_AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)")
 _TAINT = re.compile(r"([^=:\s]+)(?:=([^=:\s]*))?:([A-Za-z]+)")
 
 ReadFile = Callable[[str], str]
@@ -143,11 +142,10 @@ class _Reader:
 
     def _amount(self, path: str, raw: Any) -> int:
         """Return MiB; a bare number is GiB."""
-        match = _AMOUNT.fullmatch(str(raw).strip())
-        unit = _UNITS.get((match[2] or "gib").lower()) if match else None
-        if match is None or unit is None:
+        amount = mebibytes(str(raw))
+        if amount is None:
             raise self._wrong(path, f"{raw!r} is not an amount such as 4GiB or 512MiB")
-        return int(float(match[1]) * unit)
+        return amount
 
     def _taint(self, path: str, raw: str) -> dict[str, str]:
         match = _TAINT.fullmatch(raw)

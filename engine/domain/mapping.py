@@ -18,6 +18,7 @@ from ..errors import InvalidInput
 from .marked import Marked
 
 SECTIONS = ("regions", "sizes", "images", "network")
+_EXAMPLE = "a mapping says what becomes what, for example sizes: {digitalocean/s-2vcpu-4gb: t3.medium}"
 _FIELD = "mapping."
 """What names of fields begin with in errors of translation, to tell them from those of a cluster."""
 
@@ -76,6 +77,13 @@ def load_mapping(text: str, *, name: str) -> Mapping:
     Raises `InvalidInput` for malformed YAML, unknown sections and what is no name or range.
     """
     marked = Marked(name)
+    try:
+        return Mapping(_entries(marked, text), marked)
+    except InvalidInput as error:
+        raise InvalidInput(error.field, error.problem, error.where, error.advice or _EXAMPLE) from error
+
+
+def _entries(marked: Marked, text: str) -> dict[str, dict[str, dict[str, str]]]:
     content = marked.parse(text, otherwise=f"a mapping has sections: {', '.join(SECTIONS)}")
     entries: dict[str, dict[str, dict[str, str]]] = {}
     for section, raw in content.items():
@@ -86,7 +94,7 @@ def load_mapping(text: str, *, name: str) -> Mapping:
         entries[section] = {
             key: _names(marked, f"{section}.{key}", section, key, value) for key, value in raw.items()
         }
-    return Mapping(entries, marked)
+    return entries
 
 
 def _names(marked: Marked, field: str, section: str, key: str, value: Any) -> dict[str, str]:

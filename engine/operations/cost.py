@@ -70,3 +70,8 @@ def _server(size: SizeOffer | None, region: str) -> Cost:
 
 def _monthly(amount: Decimal) -> Cost:
     return Cost(hourly=amount / HOURS_A_MONTH, monthly=amount)
+
+
+def knows_prices(catalogue: Catalogue) -> bool:
+    """Tell whether there is a price of any size; a private cloud tells none."""
+    return any(size.monthly or size.monthly_in for size in catalogue.sizes)

@@ -18,7 +18,7 @@ ASKED_FOR = {
     "create", "plan", "apply", "get", "scale", "log", "show", "capture", "restore", "verify", "delete",
     "keys generate", "keys list", "doctor", "demo", "completion", "diff", "inspect", "cat", "export",
     "import", "snapshots", "forget", "gc", "fork", "undo", "redo", "revert", "blame", "audit rebuild",
-    "stores copy", "stores migrate", "migrate",
+    "stores copy", "stores migrate", "clouds", "clouds sizes", "clouds regions", "clouds refresh", "migrate",
 }  # fmt: skip
 MANIFEST = """\
 name: web

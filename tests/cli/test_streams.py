@@ -79,7 +79,7 @@ SUCCESSES = (
     ("Change", "restore web.ksnap --as copy --on sandbox:sim-eu-west --yes"),
     ("Cluster", "get copy"),
     ("Plan", "restore web.ksnap --at '#1' --as third --dry-run"),
-    ("Plan", "fork web --at @- --as third --dry-run"),
+    ("Plan", "fork web --at @- --as third --on sandbox:frankfurt --strict --dry-run"),
     ("Change", "fork web --at '#1' --as third --yes"),
     ("Cluster", "get third"),
     ("Operation", "show copy#1"),
@@ -96,6 +96,13 @@ SUCCESSES = (
     ("Keys", "keys list"),
     ("StoresCopy", "stores copy sqlite:///store.sqlite sqlite:///other.sqlite"),
     ("StoresMigrate", "stores migrate"),
+    ("Clouds", "clouds"),
+    ("Sizes", "clouds sizes --vcpu 2 -n 3"),
+    ("Sizes", "clouds sizes sandbox --vcpu 2 --region sim-us-east"),
+    ("Regions", "clouds regions --near frankfurt"),
+    ("Regions", "clouds regions sandbox"),
+    ("Refreshed", "clouds refresh sandbox"),
+    ("Clouds", "clouds"),
     ("Doctor", "doctor --cloud sandbox"),
     ("Completion", "completion fish"),
 )
@@ -149,7 +156,10 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
             told = re.sub(
                 r"^(?:web\S*: )?as of \d.*Z(?:, operation #\d)?\n", "", done.err, flags=re.MULTILINE
             )
-            assert set(re.sub(r"(position|at|cursor) [\d.]+", r"\1 N", told).splitlines()) <= {
+            told = re.sub(r"(position|at|cursor) [\d.]+", r"\1 N", told)
+            told = re.sub(r"^\d+ more|(?<=clouds refresh ).*", "N", told, flags=re.MULTILINE)
+            assert set(told.splitlines()) <= {
+                "N: add -n 0",
                 "next: kubisnap create NAME --cloud sandbox",
                 "next: kubisnap restore web.ksnap --as NAME --on CLOUD:REGION",
                 "next: kubisnap apply web.plan",
@@ -157,6 +167,7 @@ def test_results_are_on_stdout_and_plans_to_confirm_are_not(desk: "Desk") -> Non
                 "back up ops.sign: a new one is a new key, which nobody trusts yet",
                 "back up ops.age: without it, archives that are encrypted for it alone cannot be read",
                 "older ones: add --cursor N",
+                "next: kubisnap clouds refresh N",
                 "note the head somewhere else: with it, nobody can cut the log's end off unseen",
                 "warning: the plan was made at position N of the log, which is at N now",
             }

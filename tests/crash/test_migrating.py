@@ -12,8 +12,9 @@ from typing import Any, cast
 
 import pytest
 
+from kubisnap.adapters.sandbox import Faults
 from kubisnap.engine.domain.model import neutral
-from kubisnap.engine.errors import AlreadyExists, NotFound
+from kubisnap.engine.errors import AlreadyExists, KubisnapError, NotFound, Unavailable
 from kubisnap.engine.ports import Cloud
 from tests.crash.camera import Camera, Picture, _Filmed
 from tests.unit.engine.road import Road
@@ -125,3 +126,55 @@ def test_so_it_is_while_the_source_is_taken_away(tmp_path: Path, every: bool) ->
             mine = road.world.journal.cluster_id("web", gone=True)
             assert [item for item in road.world.dump() if item["cluster"] == mine] == []
             assert road.world.state(NEW).pending() is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cloud_in_trouble_harms_nothing_and_the_same_command_gets_there(
+    tmp_path: Path, seed: int, every: bool
+) -> None:
+    """Lost answers, refused calls, things that fail while they are made, and lists that lag behind."""
+    for number in range(seed, 60 if every else seed + 1, 6):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        world = World(folder, parallel=3)
+        world.create()
+        road = Road(world, seed=number)
+        before = source_of(road)
+        road.sandbox.inject(
+            Faults(unavailable=0.06, answer_lost=0.06, rate_limited=0.03, failing=0.02, list_lag=5.0)
+        )
+        for _ in range(12):
+            try:
+                road.go()
+            except KubisnapError:
+                assert source_of(road) == before, f"seed {number}"
+                world.clock.sleep(120.0)
+                continue
+            break
+        else:
+            road.sandbox.inject(Faults())
+            road.go()
+        road.sandbox.inject(Faults())
+        assert_all_is_well(road, before)
+        road.sandbox.close()
+        world.close()
+
+
+@pytest.mark.parametrize("nth", [1, 9, 20, 32])
+def test_a_network_that_is_gone_for_good_leaves_the_way_open(tmp_path: Path, nth: int) -> None:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    world = World(folder, parallel=2)
+    world.create()
+    road = Road(world)
+    before = source_of(road)
+    road.cloud.on("", nth=nth, times=10**6, before=Unavailable("sandbox", "no answer"))
+    with pytest.raises(KubisnapError):
+        road.go()
+    assert source_of(road) == before
+    road.mend()
+    road.go()
+    assert_all_is_well(road, before)
+    road.sandbox.close()
+    world.close()

@@ -53,6 +53,11 @@ class MigrationPlan(msgspec.Struct, frozen=True, kw_only=True):
         return failed(self.findings)
 
     @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done == self.steps
+
+    @property
     def resumed(self) -> bool:
         """Whether it was begun before."""
         return bool(self.done) or bool(self.again)
@@ -85,7 +90,7 @@ def prepare_migration(
     `prepare_change` raise.
     """
     refuse_if_held(state, context)
-    begun = _still_wanted(journal, state, steps)
+    begun = _still_wanted(journal, under_way(state, steps) or _over(state, cloud, name))
     if begun is None or CUT_OVER not in begun.taken:  # after that the source may be half gone
         _refuse_what_cannot_move(state)
     cloud = regulated(cloud, context)
@@ -100,7 +105,9 @@ def prepare_migration(
     spec = msgspec.structs.replace(fitted.spec, name=new_name)
     archived = of_state(state)
     captured = None if begun is None else begun.taken.get(CAPTURE)
-    again = "" if captured is None else _moved_on(journal, state, captured.position)
+    # after the cut-over the new cluster has a life of its own
+    settled = begun is not None and CUT_OVER in begun.taken
+    again = "" if captured is None or settled else _moved_on(journal, state, captured.position)
     if not target.declared:
         prepared = prepare_create(
             journal, cloud, spec, context, origin=archived.origin, translation=fitted, cluster_id=target_id
@@ -118,7 +125,7 @@ def prepare_migration(
         source=_end(state),
         target=end,
         steps=tuple(steps),
-        done=_done(begun, steps, again=again, prepared=prepared),
+        done=_done(begun, steps, again=again, complete=settled or prepared.empty),
         prepared=prepared,
         archived=archived,
         findings=findings(prepared.plan, catalogue, allowance, state),
@@ -154,9 +161,17 @@ def _refuse_what_cannot_move(state: ClusterState) -> None:
         raise StillUnfinished(state.name, pending.numbers[-1], pending.last.value)
 
 
-def _still_wanted(journal: Journal, state: ClusterState, steps: Sequence[str]) -> Migration | None:
+def _over(state: ClusterState, cloud: Cloud, name: str) -> Migration | None:
+    """Return the migration to the very cluster that is asked for, if that came to its end."""
+    found = state.migration
+    if found is None or found.source.cluster_id != state.cluster_id:
+        return None
+    same = (found.target.cloud, found.target.name) == (cloud.name, name or _name(state, cloud))
+    return found if same else None
+
+
+def _still_wanted(journal: Journal, begun: Migration | None) -> Migration | None:
     """Return what was begun, unless its new cluster was given up since."""
-    begun = under_way(state, steps)
     if begun is None or journal.state(begun.target.cluster_id).retired:
         return None
     return begun
@@ -189,13 +204,11 @@ def _moved_on(journal: Journal, state: ClusterState, position: int) -> str:
     return "" if then.spec() == state.spec() else f"{state.name} was changed since it was captured"
 
 
-def _done(
-    begun: Migration | None, steps: Sequence[str], *, again: str, prepared: Prepared
-) -> tuple[str, ...]:
-    """Return the steps that need not be taken again."""
+def _done(begun: Migration | None, steps: Sequence[str], *, again: str, complete: bool) -> tuple[str, ...]:
+    """Return the steps that need not be taken again; `complete`: nothing is missing at the target."""
     taken = () if begun is None else tuple(takewhile(begun.taken.__contains__, steps))
     if again and CAPTURE in taken:
         return taken[: taken.index(CAPTURE)]
-    if CREATE in taken and not prepared.empty:  # something is missing there by now
+    if CREATE in taken and not complete:
         return taken[: taken.index(CREATE)]
     return taken

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ...domain.catalogue import Catalogue, ImageOffer, Region
 from ...domain.mapping import Mapped, Mapping
-from ...domain.model import Image, PoolSpec
+from ...domain.model import Image, Placement, PoolSpec
 from ...errors import InvalidInput
 from .words import some
 
@@ -41,7 +41,12 @@ def own_image(
 
 
 def target_image(
-    pool: PoolSpec, region: Region, catalogue: Catalogue, architecture: str, mapping: Mapping
+    pool: PoolSpec,
+    source: Placement,
+    region: Region,
+    catalogue: Catalogue,
+    architecture: str,
+    mapping: Mapping,
 ) -> FoundImage | None:
     """Return the image for a pool that comes from somewhere else, or None where its system is not there.
 
@@ -56,7 +61,8 @@ def target_image(
         offer = _image(Image(os=image.os), region, catalogue, architecture)
     if offer is None:
         return None
-    return FoundImage(offer, "as pinned" if image.pins.get(catalogue.cloud) == offer.name else "")
+    kept = "as before" if source.cloud == catalogue.cloud else "as pinned"
+    return FoundImage(offer, kept if image.pins.get(catalogue.cloud) == offer.name else "")
 
 
 def keys_of(pool: PoolSpec) -> tuple[str, ...]:

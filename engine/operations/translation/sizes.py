@@ -109,7 +109,7 @@ def target_size(
         return FoundSize(offer, "as mapped")
     offer = catalogue.size(pin)
     if offer is not None and region.name in offer.regions:
-        return FoundSize(offer, "as pinned")
+        return FoundSize(offer, "as before" if source.cloud == catalogue.cloud else "as pinned")
     found = cheapest(pool.size, region, catalogue)
     if found is not None and pin:
         return FoundSize(found.offer, f"{pin} is not to be had; {found.note}")

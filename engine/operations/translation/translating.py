@@ -116,7 +116,7 @@ def _pool(
 ) -> _Fitted:
     size = sizes.target_size(pool, source, target, catalogue, mapping)
     architecture = sizes.architecture_of(pool.size) if size is None else size.offer.architecture
-    image = images.target_image(pool, target, catalogue, architecture, mapping)
+    image = images.target_image(pool, source, target, catalogue, architecture, mapping)
     problems = []
     advice = []
     if size is None:

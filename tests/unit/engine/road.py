@@ -42,9 +42,11 @@ class RealLooking(Meddler):
 class Road:
     """A world with a second account, and what is needed to migrate there."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, account: str = "other", seed: int = 0) -> None:
         self.world = world
-        self.sandbox = Sandbox(world.folder / "cloud.sqlite", account="other", clock=world.clock, latency=0.0)
+        self.sandbox = Sandbox(
+            world.folder / "cloud.sqlite", account=account, clock=world.clock, latency=0.0, seed=seed
+        )
         self.cloud: Meddler = RealLooking(self.sandbox)
 
     def mend(self) -> None:

@@ -19,10 +19,11 @@ from kubisnap.engine.errors import (
     SourceMovedOn,
     StillUnfinished,
     Unavailable,
+    WrongAccount,
 )
-from kubisnap.engine.operations.migration import migrate
+from kubisnap.engine.operations.migration import Retirement, migrate
 from tests.unit.engine.road import REGION, Road, written
-from tests.unit.engine.world import ProcessDied, World
+from tests.unit.engine.world import ProcessDied, World, spec
 
 
 @pytest.fixture
@@ -192,11 +193,24 @@ def test_what_was_given_up_is_begun_anew(road: Road) -> None:
     assert road.steps("elsewhere") == ALL
 
 
-def test_a_second_one_needs_another_name(road: Road) -> None:
-    road.go()
-    with pytest.raises(AlreadyExists):
-        road.plan()
+def test_what_came_to_its_end_is_not_done_again(road: Road) -> None:
+    first = road.go()
+    road.world.scale(4)
+    before = road.sandbox.dump("other")
+    plan = road.plan()
+    assert plan.over
+    again = road.go(plan)
+    assert road.steps("web") == road.steps("web-sandbox") == ALL
+    assert road.sandbox.dump("other") == before
+    assert again.id == first.id
+    assert all(step.before for step in again.steps)
     assert road.plan(name="web-2").done == ()
+
+
+def test_a_name_that_another_cluster_has_is_refused(road: Road) -> None:
+    road.world.create(spec("web-2", rich=False))
+    with pytest.raises(AlreadyExists):
+        road.plan(name="web-2")
 
 
 def test_a_plan_is_carried_out_from_where_it_was_made_only(road: Road) -> None:
@@ -225,6 +239,38 @@ def test_what_is_not_wanted_any_more_is_not_migrated(road: Road) -> None:
     road.world.delete()
     with pytest.raises(Refused, match="nothing to migrate"):
         road.plan()
+
+
+def test_what_was_begun_in_one_account_does_not_go_on_in_another(road: Road) -> None:
+    with pytest.raises(NotVerified):
+        road.go(reach=lambda _: "silence")
+    stranger = Road(road.world, account="third")
+    with pytest.raises(WrongAccount, match="third"):
+        stranger.plan()
+    assert stranger.sandbox.dump("third") == []
+    stranger.sandbox.close()
+
+
+def test_the_wrong_account_is_not_asked_to_delete_the_source(road: Road) -> None:
+    world = road.world
+    other = Road(world, account="third")
+    plan = road.plan(retire=True)
+    with pytest.raises(WrongAccount, match="web lives in account sandbox-default"):
+        migrate(
+            world.journal,
+            world.state(),
+            road.cloud,
+            plan,
+            world.context(),
+            write=written,
+            reach=lambda _: "",
+            retirement=Retirement(other.cloud, world.context()),
+        )
+    assert not world.state().retired
+    assert road.steps("web")[-1] == "5/6 cut-over"
+    road.go(retire=True)
+    assert world.state().gone
+    other.sandbox.close()
 
 
 def test_cost_and_time_are_told_beforehand(road: Road) -> None:

@@ -100,7 +100,8 @@ def test_a_cluster_restored_on_its_own_cloud_keeps_its_region_size_and_image() -
 
     assert found.spec == SOURCE
     assert notes(found)["region"] == "as it was"
-    assert "as pinned" in notes(found)["size of pool cp"]
+    assert "as before" in notes(found)["size of pool cp"]
+    assert notes(found)["image of pool cp"] == "as before"
 
 
 def test_a_cluster_moves_to_another_region_of_its_cloud() -> None:
@@ -200,6 +201,14 @@ def test_a_size_that_is_pinned_and_has_less_than_is_needed_is_told() -> None:
 
 
 # ── a mapping ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_way_back_finds_what_was_there() -> None:
+    back = translate(translate(SOURCE, OTHER).spec, CATALOGUE)
+
+    assert back.spec.pools[0].size.pins["acme"] == "medium"
+    assert "; as pinned; " in notes(back)["size of pool cp"]
+    assert notes(back)["image of pool cp"] == "as pinned"
 
 
 def test_a_mapping_overrides_every_choice() -> None:

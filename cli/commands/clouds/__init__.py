@@ -1,0 +1,1 @@
+"""``kubisnap clouds``: what clouds offer."""
