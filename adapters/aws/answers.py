@@ -117,7 +117,9 @@ def failure(error: Exception, *, write: bool) -> CloudError:
 
     It is ambiguous when a write may have arrived: that is anything but a connection that never came to be.
     """
-    if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError):
+    if isinstance(
+        error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError
+    ):
         return Denied(CLOUD, "no credentials, or incomplete ones", advice=ADVICE)
     if isinstance(error, boto.TokenRetrievalError | boto.UnauthorizedSSOTokenError | boto.SSOTokenLoadError):
         return Denied(CLOUD, "the login of this profile has ended", advice="aws sso login")

@@ -116,9 +116,7 @@ class LoadBalancers(Family[LoadBalancer]):
         missing = sorted(set(members) - self.targets(region, group.target_group_arn))
         if missing:
             targets = [{"Id": server} for server in missing]
-            self._call(
-                region, "register_targets", TargetGroupArn=group.target_group_arn, Targets=targets
-            )
+            self._call(region, "register_targets", TargetGroupArn=group.target_group_arn, Targets=targets)
 
     def _listen(
         self,
@@ -201,7 +199,9 @@ class LoadBalancers(Family[LoadBalancer]):
         return [
             (item, found)
             for item in every
-            if belongs(cluster, self.kind, (found := tags.get(item.load_balancer_arn, {})).get("Name", ""), found)
+            if belongs(
+                cluster, self.kind, (found := tags.get(item.load_balancer_arn, {})).get("Name", ""), found
+            )
         ]
 
     def get(self, at: Place) -> wire.Balancer:

@@ -237,7 +237,9 @@ def status(tags: Mapping[str, str], otherwise: Status = Status.READY) -> Status:
 
 def unfinished_mark(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the mark of the unfinished as an attribute, for people and for `ready`."""
-    return {"unfinished": "several requests make it, and not all had their effect"} if UNFINISHED in tags else {}
+    return (
+        {"unfinished": "several requests make it, and not all had their effect"} if UNFINISHED in tags else {}
+    )
 
 
 @contextmanager

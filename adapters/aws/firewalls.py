@@ -107,7 +107,9 @@ class Firewalls(Groups[Firewall]):
 
     def seen(self, region: str, item: wire.Group) -> Observed:
         """Show whom it protects and what it lets in; looks up whose the groups are that its rules name."""
-        return self._shown(region, item, lambda network: self._groups.roles(region, network, item.marked.get(CLUSTER, "")))
+        return self._shown(
+            region, item, lambda network: self._groups.roles(region, network, item.marked.get(CLUSTER, ""))
+        )
 
     def of(self, region: str, cluster: ClusterRef, ids: Sequence[str]) -> list[Observed]:
         """Return those of a cluster; whose groups are whose is looked up once a network."""

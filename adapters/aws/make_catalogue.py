@@ -78,8 +78,7 @@ REGIONS: dict[str, tuple[str, float, float, str]] = {
 
 _NEWEST = frozenset({"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1"})
 _LARGEST = frozenset(
-    "us-east-1 us-east-2 us-west-2 ca-central-1 eu-west-1 eu-west-2 eu-central-1 eu-north-1 ap-south-1"
-    " ap-southeast-1 ap-southeast-2 ap-northeast-1 ap-northeast-2".split()
+    ["us-east-1", "us-east-2", "us-west-2", "ca-central-1", "eu-west-1", "eu-west-2", "eu-central-1", "eu-north-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2"]
 )
 _EVERYWHERE = frozenset(REGIONS)
 _ESTABLISHED = _EVERYWHERE - _NEWEST
@@ -118,7 +117,14 @@ def _machines() -> Iterator[tuple[str, int, Decimal, str, Decimal, frozenset[str
     """Yield name, vCPUs, GiB of memory, architecture, price of an hour and regions."""
     for family, (architecture, small, regions) in _T_FAMILIES.items():
         for step, (suffix, (vcpus, memory)) in enumerate(_BURSTABLE.items()):
-            yield f"{family}.{suffix}", vcpus, Decimal(memory), architecture, Decimal(small) * 2**step, regions
+            yield (
+                f"{family}.{suffix}",
+                vcpus,
+                Decimal(memory),
+                architecture,
+                Decimal(small) * 2**step,
+                regions,
+            )
     for family, (architecture, ratio, large, regions) in _FAMILIES.items():
         for suffix, vcpus in _VCPUS.items():
             if suffix != "medium" or architecture == ARM64:

@@ -72,7 +72,12 @@ class LoadBalancerMembers(Family[LoadBalancerMember]):
         if not any(server.id in targets for targets in registered.values()):
             raise ResourceMissing(CLOUD, f"{server} is not behind {balancer}")
         tags = self._balancers.tags(balancer.region, [balancer.id]).get(balancer.id, {})
-        return _seen(balancer, server, registered, self._name(tags, self._logical(balancer.region, [server.id]), server.id))
+        return _seen(
+            balancer,
+            server,
+            registered,
+            self._name(tags, self._logical(balancer.region, [server.id]), server.id),
+        )
 
     def delete(self, resource_id: str) -> None:
         """Take the server out of every group."""

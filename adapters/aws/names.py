@@ -33,7 +33,9 @@ _IDS: Mapping[Kind, re.Pattern[str]] = {
     Kind.FIREWALL: re.compile(r"sg-[0-9a-f]{8,17}"),
     Kind.SERVER: re.compile(r"i-[0-9a-f]{8,17}"),
     Kind.VOLUME: re.compile(r"vol-[0-9a-f]{8,17}"),
-    Kind.LOAD_BALANCER: re.compile(r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9/_-]+"),
+    Kind.LOAD_BALANCER: re.compile(
+        r"arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9/_-]+"
+    ),
     Kind.RESERVED_IP: re.compile(r"eipalloc-[0-9a-f]{8,17}"),
 }
 

@@ -159,9 +159,7 @@ class Networks(Listed[wire.Vpc, Network]):
         What has an address in it, has it in a subnet, so that the subnets tell of servers, too.
         """
         filters = ec2_filters({"vpc-id": [at.id]})
-        subnets = self.talk.listed(
-            at.region, "ec2.describe_subnets", "Subnets", wire.Subnet, Filters=filters
-        )
+        subnets = self.talk.listed(at.region, "ec2.describe_subnets", "Subnets", wire.Subnet, Filters=filters)
         groups = self.talk.listed(
             at.region, "ec2.describe_security_groups", "SecurityGroups", wire.Group, Filters=filters
         )

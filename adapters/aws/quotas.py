@@ -93,7 +93,9 @@ def _used(talk: Talk, region: str, counts: str) -> int:
             return sum(item.type == "network" for item in found)
         case _:
             filters = ec2_filters({"volume-type": ["gp3"]})
-            found_volumes = talk.listed(region, "ec2.describe_volumes", "Volumes", wire.Volume, Filters=filters)
+            found_volumes = talk.listed(
+                region, "ec2.describe_volumes", "Volumes", wire.Volume, Filters=filters
+            )
             return sum(item.size for item in found_volumes)
 
 
@@ -128,7 +130,10 @@ def _rehearsals(talk: Talk, region: str) -> Iterator[tuple[str, dict[str, Any]]]
     yield "create_internet_gateway", {}
     yield "create_security_group", {"GroupName": "kubisnap-rehearsal", "Description": "rehearsal"}
     yield "allocate_address", {"Domain": "vpc"}
-    yield "create_volume", {"AvailabilityZone": f"{region}a", "Size": 1, "VolumeType": "gp3", "Encrypted": True}
+    yield (
+        "create_volume",
+        {"AvailabilityZone": f"{region}a", "Size": 1, "VolumeType": "gp3", "Encrypted": True},
+    )
     try:
         image = newest(talk, region, symbolic(next(iter(SYSTEMS)), X86_64))
     except Rejected:

@@ -44,7 +44,9 @@ class Servers(Listed[wire.Instance, Server]):
         """
         parameters = self._parameters(request)
         region = self.region(request)
-        there = [item for item in self.every_named(request) if item.marked.get(KIND, "") in {"", self.kind.value}]
+        there = [
+            item for item in self.every_named(request) if item.marked.get(KIND, "") in {"", self.kind.value}
+        ]
         if any(not item.is_gone for item in there):
             raise Conflict(CLOUD, f"there is a server {request.name} already")
         gone = {item.instance_id for item in there}
@@ -115,7 +117,11 @@ class Servers(Listed[wire.Instance, Server]):
     def ready(self, accepted: Accepted) -> Observed | None:
         """Return it once it runs and its public address is known. Raises `Rejected` where AWS gave up."""
         at = place(accepted.id, self.kind)
-        found = [item for item in self._instances(at.region, {self.id_filter: [at.id]}) if item.instance_id == at.id]
+        found = [
+            item
+            for item in self._instances(at.region, {self.id_filter: [at.id]})
+            if item.instance_id == at.id
+        ]
         if found and found[0].is_gone:
             reason = found[0].state_reason or wire.Reason()
             why = reason.message or reason.code or "no reason given"

@@ -209,10 +209,14 @@ class AwsSimulator:
         account = self._accounts.get(call.access_key)
         if account is None:
             code = "AuthFailure" if call.service == "ec2" else "InvalidClientTokenId"
-            return Answer.error(code, "AWS was not able to validate the access key", 401, service=call.service)
+            return Answer.error(
+                code, "AWS was not able to validate the access key", 401, service=call.service
+            )
         if call.action in account.denied:
             code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDenied"
-            return Answer.error(code, f"You are not authorized to do {call.action}", 403, service=call.service)
+            return Answer.error(
+                code, f"You are not authorized to do {call.action}", 403, service=call.service
+            )
         if call.parameters.get("DryRun") == "true":
             return Answer.error("DryRunOperation", "Request would have succeeded, but DryRun is set", 412)
         if call.action == "DescribeRegions":
@@ -304,7 +308,11 @@ def _images() -> Iterator[dict[str, Any]]:
     for source in SYSTEMS.values():
         for architecture in (X86_64, ARM64):
             stem = source.pattern.replace("ssd*", "ssd").format(DPKG[architecture]).removesuffix("*")
-            for owner, day in ((source.owner, "20250301"), (source.owner, "20250901"), ("666666666666", "20250930")):
+            for owner, day in (
+                (source.owner, "20250301"),
+                (source.owner, "20250901"),
+                ("666666666666", "20250930"),
+            ):
                 yield {
                     "ami_id": f"ami-{next(number):017x}",
                     "name": f"{stem}{day}",

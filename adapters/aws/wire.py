@@ -355,7 +355,9 @@ class Listener(Wire, kw_only=True):
     @property
     def target_group(self) -> str:
         """Return the ARN of where it forwards, or an empty string."""
-        return next((action.target_group_arn for action in self.default_actions or () if action.target_group_arn), "")
+        return next(
+            (action.target_group_arn for action in self.default_actions or () if action.target_group_arn), ""
+        )
 
 
 class TargetGroup(Wire, kw_only=True):
@@ -403,7 +405,6 @@ class QuotaAnswer(Wire, kw_only=True):
     """The quota that was asked for."""
 
     quota: Quota
-
 
 
 class VolumeAnswer(Volume, kw_only=True):

@@ -17,7 +17,7 @@ from ..changing import Prepared, prepare_change, prepare_create, refuse_if_held
 from ..context import Context
 from ..cost import Cost
 from ..snapshots import ArchivedCluster, of_state
-from ..translation import Translation, destination
+from ..translation import Translation, destination, refuse_losses
 from .checking import Finding, estimate, failed, findings
 
 CAPTURE, CREATE, CUT_OVER, RETIRE = "capture", "create", "cut-over", "retire"
@@ -81,12 +81,14 @@ def prepare_migration(
     steps: Sequence[str],
     name: str = "",
     region: str = "",
+    strict: bool = False,
 ) -> MigrationPlan:
     """Prepare to migrate a cluster to `cloud`, or to go on with it. Asks the target's cloud only.
 
     `steps` are the names of those to take. `region` is the one asked for, by any of its names, or empty;
-    `name` is the new cluster's, by default the old one's with the cloud behind it.
-    Raises `Refused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
+    `name` is the new cluster's, by default the old one's with the cloud behind it. With `strict` nothing
+    may be lost there.
+    Raises `Refused`, `LossesRefused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
     `prepare_change` raise.
     """
     refuse_if_held(state, context)
@@ -101,6 +103,8 @@ def prepare_migration(
     target_id = context.new_id() if begun is None else begun.target.cluster_id
     target = journal.state(target_id)
     fitted, allowance = _fitted(state, cloud, catalogue, context, translate, there=target.declared)
+    if strict:
+        refuse_losses(fitted)
     new_name = begun.target.name if begun else name or _name(state, cloud)
     spec = msgspec.structs.replace(fitted.spec, name=new_name)
     archived = of_state(state)
