@@ -52,7 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SETTING",
         action="append",
         default=[],
-        help="a setting that is secret: no error may show its value; may be repeated",
+        help="a setting that is secret, beside those that its package calls so: no error may show its value; "
+        "may be repeated",
     )
     group.addoption(
         "--kubisnap-pause",

@@ -11,7 +11,7 @@ from ...engine.domain.catalogue import Catalogue, ImageOffer, SizeOffer
 from ...engine.domain.resources import Kind
 from ...engine.errors import InvalidInput, Refused
 from ...engine.ports import Cloud
-from ..registry import open_cloud
+from ..registry import about, open_cloud
 
 OTHER = "KUBISNAP_OTHER_"
 """Before a setting's name: what the setting is for a second account."""
@@ -27,7 +27,10 @@ _SHORTEST_SECRET = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What was asked for on the command line; empty: the catalogue decides. `secrets` are settings' names."""
+    """What was asked for on the command line; empty: the catalogue decides.
+
+    `secrets` are names of settings, more than those that the adapter's `ABOUT` calls secret.
+    """
 
     cloud: str
     region: str = ""
@@ -52,7 +55,9 @@ class Subject:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return the credentials in use, which no error may show."""
-        names = [prefix + name for name in self.wanted.secrets for prefix in ("", *PREFIXES)]
+        told = about(self.wanted.cloud)
+        secret = [setting.name for setting in told.settings if setting.secret] if told else []
+        names = [prefix + name for name in (*secret, *self.wanted.secrets) for prefix in ("", *PREFIXES)]
         values = {self.settings.get(name, "").strip() for name in names}
         return tuple(sorted(value for value in values if len(value) >= _SHORTEST_SECRET))
 

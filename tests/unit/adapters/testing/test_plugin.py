@@ -112,7 +112,7 @@ def test_pytest_without_the_options_does_not_notice_the_plugin(tmp_path: Path) -
 
 def test_a_real_cloud_is_left_alone_until_somebody_agrees(simulator: DigitalOceanSimulator) -> None:
     settings = {"DIGITALOCEAN_TOKEN": "dop_v1_first", "DIGITALOCEAN_END_POINT": simulator.url}
-    wanted = Wanted(cloud="digitalocean", region="fra1", secrets=("DIGITALOCEAN_TOKEN",))
+    wanted = Wanted(cloud="digitalocean", region="fra1")
     with pytest.raises(Refused, match=r"is real: in fra1, at .+ costs money") as caught:
         look(wanted, settings, agreed=False)
     assert "--kubisnap-yes" in caught.value.hint
