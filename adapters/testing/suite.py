@@ -1,16 +1,19 @@
-"""The contract for the adapter that ``--kubisnap-cloud`` names, as the plugin runs it."""
+"""The contract for the adapter that ``--kubisnap-cloud`` names, as the plugin runs it.
+
+Imports are absolute: pytest names this module by the folders that it is in, which in a checkout of
+kubisnap begin above the package. Relative ones would load everything a second time, and no error
+of an adapter would be the one that a test expects.
+"""
 
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from ...engine.domain.catalogue import Feature
-from ...engine.ports import Cloud
-from . import subject
-from .bench import Settle
-from .contract import CloudContract
-from .plugin import subject_of
+from kubisnap.adapters.testing import CloudContract, Settle, subject
+from kubisnap.adapters.testing.plugin import subject_of
+from kubisnap.engine.domain.catalogue import Feature
+from kubisnap.engine.ports import Cloud
 
 __all__ = ["TestCloud"]
 
