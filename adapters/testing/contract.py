@@ -30,6 +30,7 @@ from .bench import (
     ADMIN,
     BALANCER,
     FIREWALL,
+    INNER,
     MAIN,
     SAMPLES,
     SERVER,
@@ -227,7 +228,7 @@ class CloudContract(Crowds):
     def test_a_removed_resource_is_gone(self, bench: Bench, kind: Kind) -> None:
         """A removed resource is soon shown as none, and removing it again says that it is missing."""
         seen = bench.make(SAMPLES[kind])
-        bench.cloud.delete(kind, seen.id)
+        bench.insist(lambda: bench.cloud.delete(kind, seen.id))
         bench.gone(kind, seen.id)
         with self.refused(ResourceMissing, bench.cloud):
             bench.cloud.delete(kind, seen.id)
@@ -282,7 +283,9 @@ class CloudContract(Crowds):
         balancer = bench.sample(Kind.LOAD_BALANCER)
         assert isinstance(balancer, LoadBalancer)
         request = bench.request(BALANCER, msgspec.structs.replace(balancer, forward=forward))
-        accepted = bench.cloud.update(request, before.id, frozenset({"forward"}))
+        accepted = bench.insist(
+            lambda: bench.cloud.update(request, before.id, frozenset({"forward"}))
+        )
         after = bench.wait(Kind.LOAD_BALANCER, accepted)
         assert after.id == before.id
         assert after.properties == before.properties | {"forward": msgspec.to_builtins(forward)}
@@ -325,6 +328,8 @@ class CloudContract(Crowds):
         with self.refused(Conflict, bench.cloud):
             bench.cloud.delete(Kind.NETWORK, bench.ids[MAIN])
         bench.remove(Kind.SERVER, server.id)
+        if INNER in bench.ids:
+            bench.remove(Kind.SUBNET, bench.ids[INNER])
         bench.remove(Kind.NETWORK, bench.ids[MAIN])
 
     def test_an_attached_volume_stays(self, bench: Bench) -> None:

@@ -50,6 +50,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── CloudError              what a cloud answered, or did not
     │   ├── ResourceMissing
     │   ├── Conflict
+    │   │   └── Busy            it is being changed: the same call succeeds in a while
     │   ├── RateLimited
     │   ├── QuotaExceeded
     │   ├── Denied
@@ -80,6 +81,7 @@ from .asking import (
 from .auditing import BrokenChain, IndexDiffers
 from .base import Fact, Facts, KubisnapError
 from .clouds import (
+    Busy,
     CloudError,
     Conflict,
     Denied,
@@ -122,6 +124,7 @@ __all__ = [
     "ArchiveError",
     "BrokenChain",
     "BudgetExceeded",
+    "Busy",
     "Came",
     "CannotTranslate",
     "ChangedSince",
