@@ -53,7 +53,8 @@ class Cloud(Protocol):
     """A cloud, as the engine uses it. Methods may be called from several threads at once.
 
     Every method raises the `CloudError` family only: `ResourceMissing`, `Conflict` (name taken, or
-    in use), `RateLimited(retry_after)`, `QuotaExceeded`, `Denied`, `Unavailable` (no answer, 5xx;
+    in use; `Busy` while it is being changed, so that the same call succeeds later),
+    `RateLimited(retry_after)`, `QuotaExceeded`, `Denied`, `Unavailable` (no answer, 5xx;
     `ambiguous=True` when the request may have taken effect), `Rejected` (do not retry). No method
     retries or waits for work to finish; each call has a timeout. `create`, `update` and `delete` call
     `before_sending` as the last thing before each request that changes something leaves the process.

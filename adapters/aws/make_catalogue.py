@@ -78,23 +78,6 @@ REGIONS: dict[str, tuple[str, float, float, str]] = {
 
 _NEWEST = frozenset({"ap-east-2", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "mx-central-1"})
 _LARGEST = frozenset(
-<<<<<<< HEAD
-    [
-        "us-east-1",
-        "us-east-2",
-        "us-west-2",
-        "ca-central-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-central-1",
-        "eu-north-1",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-2",
-        "ap-northeast-1",
-        "ap-northeast-2",
-    ]
-=======
     {
         "ap-northeast-1",
         "ap-northeast-2",
@@ -110,7 +93,6 @@ _LARGEST = frozenset(
         "us-east-2",
         "us-west-2",
     }
->>>>>>> aws
 )
 _EVERYWHERE = frozenset(REGIONS)
 _ESTABLISHED = _EVERYWHERE - _NEWEST

@@ -41,7 +41,7 @@ from ...engine.domain.resources import (
     member_name,
     provider_name,
 )
-from ...engine.errors import Conflict, ResourceMissing
+from ...engine.errors import Busy, Conflict, ResourceMissing
 from ...engine.ports import Cloud
 
 Settle: TypeAlias = Callable[[], None]
@@ -230,7 +230,7 @@ class Bench:
 
     def ask(self, request: Request) -> Accepted:
         """Ask for a resource, to be taken away at the end."""
-        accepted = self.cloud.create(request)
+        accepted = self.insist(lambda: self.cloud.create(request))
         self.ids[request.key] = accepted.id
         self._made.append((request.key.kind, accepted.id))
         return accepted
@@ -240,6 +240,15 @@ class Bench:
         return self.until(
             lambda: self.cloud.ready(kind, accepted), f"{kind} {accepted.id} never became ready"
         )
+
+    def insist(self, call: Callable[[], _T]) -> _T:
+        """Make a call, again and again while what it changes is being changed, as the engine does."""
+        for _ in range(_ROUNDS):
+            try:
+                return call()
+            except Busy:
+                self._settle()
+        return _fail("it was busy for ever")
 
     def until(self, look: Callable[[], _T | None], otherwise: str) -> _T:
         """Let time pass until `look` returns something other than None or False."""

@@ -32,6 +32,7 @@ from .bench import (
     ADMIN,
     BALANCER,
     FIREWALL,
+    INNER,
     MAIN,
     SAMPLES,
     SERVER,
@@ -239,7 +240,7 @@ class CloudContract(Crowds):
     def test_a_removed_resource_is_gone(self, bench: Bench, kind: Kind) -> None:
         """A removed resource is soon shown as none, and removing it again says that it is missing."""
         seen = bench.make(SAMPLES[kind])
-        bench.cloud.delete(kind, seen.id)
+        bench.insist(lambda: bench.cloud.delete(kind, seen.id))
         bench.gone(kind, seen.id)
         with self.refused(ResourceMissing, bench.cloud):
             bench.cloud.delete(kind, seen.id)
@@ -294,7 +295,9 @@ class CloudContract(Crowds):
         balancer = bench.sample(Kind.LOAD_BALANCER)
         assert isinstance(balancer, LoadBalancer)
         request = bench.request(BALANCER, msgspec.structs.replace(balancer, forward=forward))
-        accepted = bench.cloud.update(request, before.id, frozenset({"forward"}))
+        accepted = bench.insist(
+            lambda: bench.cloud.update(request, before.id, frozenset({"forward"}))
+        )
         after = bench.wait(Kind.LOAD_BALANCER, accepted)
         assert after.id == before.id
         assert after.properties == before.properties | {"forward": msgspec.to_builtins(forward)}

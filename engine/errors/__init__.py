@@ -55,6 +55,7 @@ Each family has a module; all are imported from here. Nothing here knows exit co
     ├── CloudError              what a cloud answered, or did not
     │   ├── ResourceMissing
     │   ├── Conflict
+    │   │   └── Busy            it is being changed: the same call succeeds in a while
     │   ├── RateLimited
     │   ├── QuotaExceeded
     │   ├── Denied
@@ -86,6 +87,7 @@ from .asking import (
 from .auditing import BrokenChain, IndexDiffers
 from .base import Fact, Facts, KubisnapError
 from .clouds import (
+    Busy,
     CloudError,
     Conflict,
     Denied,
@@ -130,6 +132,7 @@ __all__ = [
     "ArchiveError",
     "BrokenChain",
     "BudgetExceeded",
+    "Busy",
     "Came",
     "CannotTranslate",
     "ChangedSince",

@@ -50,6 +50,13 @@ class Conflict(CloudError):
 
 
 @dataclass(eq=False)
+class Busy(Conflict):
+    """The thing is being changed and takes no second change meanwhile: the same call succeeds in a while."""
+
+    retryable: ClassVar[bool] = True
+
+
+@dataclass(eq=False)
 class RateLimited(CloudError):
     """Too many requests; `retry_after` is in seconds, as the cloud asked, or None."""
 

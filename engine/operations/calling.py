@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..domain.events import StepRetried
 from ..domain.resources import Accepted, Kind, Observed, Request, Status
-from ..errors import CloudError, Conflict, RateLimited, Rejected, ResourceMissing, TimedOut
+from ..errors import Busy, CloudError, Conflict, RateLimited, Rejected, ResourceMissing, TimedOut
 from ..ports import Cloud
 from .context import Context, legible
 from .polling import Expectations
@@ -87,7 +87,9 @@ def delay_before(attempt: int, error: CloudError, context: Context) -> float:
     Exponential with jitter over the upper half; never shorter than what the cloud asked for.
     """
     pace = context.pace
-    ceiling = min(pace.longest_delay, pace.first_delay * 2.0 ** (attempt - 1))
+    # what is busy takes seconds, and the others who wait for it take turns
+    longest = 4 * pace.first_delay if isinstance(error, Busy) else pace.longest_delay
+    ceiling = min(longest, pace.first_delay * 2.0 ** (attempt - 1))
     delay = context.random.uniform(ceiling / 2, ceiling)
     if isinstance(error, RateLimited) and error.retry_after is not None:
         # everybody was told the same moment: spread out behind it
@@ -100,12 +102,12 @@ def patience(
 ) -> float:
     """Return the seconds to wait before the next attempt, or raise the error when there is no point in one.
 
-    What is rate limited, or worth waiting for (`even_if`), is tried until the deadline, and so is
+    What is rate limited, busy, or worth waiting for (`even_if`), is tried until the deadline, and so is
     everything while the cloud as a whole is silent; the rest a few times.
     """
     wait = delay_before(attempt, error, context)
     late = context.clock.monotonic() - started + wait > context.pace.deadline
-    patient = even_if or isinstance(error, RateLimited) or context.traffic.silent
+    patient = even_if or isinstance(error, Busy | RateLimited) or context.traffic.silent
     tired = attempt >= context.pace.attempts and not patient
     if late or tired or not (error.retryable or even_if):
         raise error
@@ -171,6 +173,7 @@ class Caller:
                 try:
                     accepted = self.cloud.create(request)
                 except Conflict as error:
+                    doubt.cast = doubt.cast or error.ambiguous  # busy, and a part is made
                     found = self._existing(request, made_now=doubt.cast)
                     if found is not None:
                         return found

@@ -122,7 +122,7 @@ def test_what_exists_is_named_when_something_else_was_asked_for() -> None:
 def test_only_what_may_pass_is_retried() -> None:
     retried = {cls.__name__ for cls in classes() if getattr(cls, "retryable", False)}
 
-    assert retried == {"RateLimited", "Unavailable"}
+    assert retried == {"Busy", "RateLimited", "Unavailable"}
     assert RateLimited("acme", "slow down", retry_after=2.0).retry_after == 2.0
     assert not Unavailable("acme", "no answer").ambiguous
 

@@ -12,6 +12,7 @@ from kubisnap.adapters.sandbox import Fault, Faults, Scripted
 from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.resources import ClusterRef, Key, Kind, Request, Status, provider_name
 from kubisnap.engine.errors import (
+    Busy,
     CloudError,
     CloudSilent,
     Conflict,
@@ -128,6 +129,30 @@ def test_a_limit_on_requests_is_waited_out_for_longer_than_a_failure(world: Worl
     world.cloud.on("create", Kind.NETWORK, before=limited, times=20)
     world.create(spec(rich=False))
     assert len(retries(world)) == 20
+
+
+@pytest.mark.parametrize("call", ["create", "delete"])
+def test_what_is_busy_is_asked_for_again_for_longer_than_a_failure(world: World, call: str) -> None:
+    if call == "delete":
+        world.create(spec(rich=False))
+    busy = Busy("sandbox", "it is being changed", 409)
+    world.cloud.on(call, Kind.NETWORK, before=busy, times=20)
+    times = times_of(world, call, Kind.NETWORK)
+    if call == "delete":
+        world.delete()
+    else:
+        world.create(spec(rich=False))
+    assert len(retries(world)) == 20
+    assert max(gaps(times)) <= 4.01, "those who wait for the same thing take turns"
+
+
+def test_what_was_half_made_when_it_was_busy_may_be_there(world: World) -> None:
+    busy = Busy("sandbox", "one of two is made", 409, ambiguous=True)
+    world.cloud.on("create", Kind.NETWORK, before=busy)
+    world.cloud.on("create", Kind.NETWORK, before=Rejected("sandbox", "no", 400), nth=2)
+    failed = world.failing(lambda: world.create(spec(rich=False)))
+    assert isinstance(failed.cause, Rejected)
+    assert failed.cause.ambiguous
 
 
 def test_a_limit_without_a_time_is_waited_out_like_a_failure(world: World) -> None:
