@@ -32,7 +32,6 @@ from .bench import (
     ADMIN,
     BALANCER,
     FIREWALL,
-    INNER,
     MAIN,
     SAMPLES,
     SERVER,
@@ -295,9 +294,7 @@ class CloudContract(Crowds):
         balancer = bench.sample(Kind.LOAD_BALANCER)
         assert isinstance(balancer, LoadBalancer)
         request = bench.request(BALANCER, msgspec.structs.replace(balancer, forward=forward))
-        accepted = bench.insist(
-            lambda: bench.cloud.update(request, before.id, frozenset({"forward"}))
-        )
+        accepted = bench.insist(lambda: bench.cloud.update(request, before.id, frozenset({"forward"})))
         after = bench.wait(Kind.LOAD_BALANCER, accepted)
         assert after.id == before.id
         assert after.properties == before.properties | {"forward": msgspec.to_builtins(forward)}
