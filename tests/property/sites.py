@@ -49,7 +49,7 @@ STACK = Catalogue(
         ImageOffer(name="bookworm", os="debian-12", regions=_HERE),
     ),
     kinds=frozenset(Kind),
-    features=frozenset(Feature) - {Feature.PUBLIC_ADDRESSES, Feature.MANY_SSH_KEYS},
+    features=frozenset(Feature) - {Feature.PUBLIC_ADDRESSES, Feature.MANY_SSH_KEYS, Feature.HTTP},
     subnet_needed=True,
     reserved_ranges=("10.0.0.0/12",),
     network_prefixes=(18, 28),

@@ -245,6 +245,8 @@ def _check_network(spec: ClusterSpec, target: Catalogue, taken: tuple[str, ...],
     assert [(choice.wanted, choice.chosen) for choice in told] == (
         [(str(old), str(new))] if old != new else []
     )
+    for before, after in zip(_addresses(spec), _addresses(found.spec), strict=True):
+        assert _place(before, old) == _place(after, new)
     if Kind.NETWORK not in target.kinds:
         assert old == new
         return
@@ -255,6 +257,23 @@ def _check_network(spec: ClusterSpec, target: Catalogue, taken: tuple[str, ...],
     if old != new:
         may = shortest <= old.prefixlen <= longest
         assert not may or any(old.overlaps(other) for other in blocked)
+
+
+def _addresses(spec: ClusterSpec) -> list[str]:
+    """Return every range in a spec but the network's own, in the order of writing."""
+    rules = [rule for firewall in spec.firewalls for rule in firewall.allow]
+    named = [source for rule in rules for source in rule.sources if source not in set(Role)]
+    return [*(subnet.cidr for subnet in spec.network.subnets), *named]
+
+
+def _place(text: str, network: IPv4Network) -> tuple[int, int] | str:
+    """Return where a range is in a network: its offset and prefix; the range itself where it is outside."""
+    part = ip_network(text)
+    if part == network:
+        return "all of it"
+    if not isinstance(part, IPv4Network) or not part.subnet_of(network):
+        return text
+    return int(part.network_address) - int(network.network_address), part.prefixlen
 
 
 def _check_nothing_unlisted_is_lost(target: Catalogue, found: Translation, resources: list[Desired]) -> None:
