@@ -2,15 +2,18 @@
 
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping as Options
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from ..engine.domain.catalogue import Catalogue
 from ..engine.domain.cluster import ClusterState
 from ..engine.domain.events import MigrationEnd
+from ..engine.domain.mapping import Mapping
 from ..engine.domain.model import ClusterSpec
 from ..engine.errors import (
     InvalidInput,
@@ -25,6 +28,7 @@ from ..engine.operations.migration import (
     MigrationPlan,
     MigrationReport,
     Retirement,
+    Translate,
     migrate,
     prepare_migration,
     step_names,
@@ -34,6 +38,7 @@ from ..engine.operations.snapshots import Capture, Written
 from ..engine.operations.translation import Translation, translate
 from ..engine.ports import Allowance, Cloud
 from . import changes, wiring
+from .anew import source_catalogue
 from .archives_at import archive_store
 from .archiving import Archivist
 from .confirm import confirm_change, refuse_wrong_name
@@ -56,6 +61,8 @@ class Wish:
     target: str
     name: str
     retire: str
+    mapping: Path | None
+    strict: bool
     reach: bool
     budget: str
     yes: bool
@@ -63,9 +70,10 @@ class Wish:
     archives: str
 
 
-def run(session: Session, wish: Wish, context_of: Mapping[str, Any]) -> None:
+def run(session: Session, wish: Wish, context_of: Options[str, Any]) -> None:
     """Migrate a cluster, or go on with it."""
     _refuse_wrong_retirement(wish)
+    mapping = wiring.read_mapping(wish.mapping)
     context = wiring.context(session, **context_of)
     with wiring.journal(session) as journal:
         state = wiring.load_state(journal, wish.cluster)
@@ -75,14 +83,18 @@ def run(session: Session, wish: Wish, context_of: Mapping[str, Any]) -> None:
     with ExitStack() as stack:
         cloud = stack.enter_context(changes.opened(wiring.cloud(cloud_name, field="--to")))
         with wiring.journal(session) as journal:
-            plan = _prepared(journal, state, cloud, context, wish, steps, region)
+            fit = _fitting(session, state, cloud, mapping, region)
+            plan = _prepared(journal, state, cloud, context, fit, wish, mapping, region)
+        if plan.over:
+            session.tell(f"{plan.source.name} was migrated before; nothing is left to do")
         refuse_over_budget(plan.prepared, changes.budget_of(wish.budget))
         if wish.dry_run:
             text = plan_text(plan, color=session.colored(sys.stdout))
             session.result(text, "MigrationPlan", plan_document(plan))
             _refuse_if_blocked(plan)
             return
-        _show_and_ask(session, plan, wish)
+        if not plan.over:
+            _show_and_ask(session, plan, wish)
         retirement = None
         if wish.retire:
             source_cloud = stack.enter_context(changes.opened(wiring.cloud_of(state)))
@@ -115,28 +127,50 @@ def _where_to(wish: Wish, begun: MigrationEnd | None) -> tuple[str, str]:
     return cloud, region
 
 
+def _fitting(session: Session, state: ClusterState, cloud: Cloud, mapping: Mapping, region: str) -> Translate:
+    """Return what fits a cluster to the target, as it was asked for."""
+    home = "" if state.placement is None else state.placement.cloud
+    known = source_catalogue(session, home, cloud.name)
+
+    def fit(spec: ClusterSpec, catalogue: Catalogue, allowance: Allowance) -> Translation:
+        return translate(
+            spec,
+            catalogue,
+            region=region,
+            holder="the log",
+            mapping=mapping,
+            taken=allowance.ranges,
+            source=catalogue if home == catalogue.cloud else known,
+        )
+
+    return fit
+
+
 def _prepared(
     journal: Journal,
     state: ClusterState,
     cloud: Cloud,
     context: Context,
+    fit: Translate,
     wish: Wish,
-    steps: tuple[str, ...],
+    mapping: Mapping,
     region: str,
 ) -> MigrationPlan:
-    def fit(spec: ClusterSpec, catalogue: Catalogue, allowance: Allowance) -> Translation:
-        source = catalogue if spec.placement.cloud == catalogue.cloud else None
-        return translate(
-            spec, catalogue, region=region, holder="the log", taken=allowance.ranges, source=source
-        )
-
     try:
         return prepare_migration(
-            journal, state, cloud, context, fit, steps=steps, name=wish.name, region=region
+            journal,
+            state,
+            cloud,
+            context,
+            fit,
+            steps=step_names(retire=bool(wish.retire)),
+            name=wish.name,
+            region=region,
+            strict=wish.strict,
         )
     except InvalidInput as error:
         options = {"name": "--as", "region": "--to"}
-        raise changes.in_options(error, spec=state.spec(), options=options) from error
+        raise changes.in_options(mapping.place(error), spec=state.spec(), options=options) from error
 
 
 def _refuse_if_blocked(plan: MigrationPlan) -> None:

@@ -7,7 +7,9 @@ common is the user, and all of the file system but for the home that each gives 
 import contextlib
 import os
 import random
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -20,34 +22,34 @@ from typing import Any
 import yaml
 
 _START_SECONDS = 20.0
-_ENTER = """#!/bin/sh
-HOME={home}; export HOME; cd "$HOME"
-PATH={folder}/bin:$PATH; export PATH
-exec /bin/sh -c "${{SSH_ORIGINAL_COMMAND:-exec /bin/sh}}"
-"""
 _CONFIG = """
 ListenAddress {address}:{port}
 HostKey {folder}/host_key
 AuthorizedKeysFile {authorized}
-PidFile none
+PidFile {folder}/pid
 UsePAM no
 StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
 {more}
-ForceCommand {folder}/enter
+SetEnv HOME={folder}/home
 """
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A server. Programs in `folder`/bin are found there before the system's own."""
+    """A server."""
 
     name: str
     address: str
     port: int
     folder: Path
+
+    @property
+    def pid(self) -> int:
+        """The listening sshd's."""
+        return int((self.folder / "pid").read_text(encoding="ascii"))
 
     @property
     def home(self) -> Path:
@@ -62,12 +64,21 @@ class Machine:
     def known_hosts_line(self) -> str:
         return f"[{self.address}]:{self.port} {self.host_key}\n"
 
-    def program(self, name: str, script: str) -> None:
-        """Put a program before the system's own."""
-        (self.folder / "bin").mkdir(exist_ok=True)
-        path = self.folder / "bin" / name
-        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
-        path.chmod(0o755)
+    def hang_up(self) -> None:
+        """Break off all connections, as a machine does that starts anew; sshd itself goes on."""
+        with contextlib.ExitStack() as stack:
+            for victim in _below(self.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    handle = os.pidfd_open(victim)
+                    stack.callback(os.close, handle)
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    stack.callback(select.select, [handle], [], [], _START_SECONDS)  # until it is gone
+
+
+def _below(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [found for child in map(int, children) for found in (child, *_below(child))]
 
 
 @dataclass(frozen=True)
@@ -105,18 +116,20 @@ def program() -> str | None:
     return found if shutil.which("ssh-keygen") else None
 
 
-def new_key(path: Path) -> None:
+def new_key(path: Path, kind: str = "ed25519") -> None:
     """Make a key pair."""
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)], check=True
-    )
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", path.name, "-f", str(path)], check=True)
 
 
 @contextmanager
 def running(folder: Path, count: int, sshd: str, *, more: str = "") -> Iterator[Machines]:
-    """Run so many servers until the block ends; `more` are further lines of each one's configuration."""
+    """Run so many servers until the block ends.
+
+    `more` are further lines of each one's configuration; ``{folder}`` in them is the machine's folder.
+    """
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd locks itself in before login
+    folder.mkdir(exist_ok=True)
     for name in ("identity", "stranger"):
         new_key(folder / name)
     octets = f"127.{random.randint(16, 250)}.{random.randint(1, 250)}"
@@ -138,10 +151,14 @@ def _made(folder: Path, address: str, authorized: Path, more: str) -> Machine:
     with socket.socket() as probe:
         probe.bind((address, 0))
         port = probe.getsockname()[1]
-    settings = {"address": address, "port": port, "folder": folder, "authorized": authorized, "more": more}
+    settings: dict[str, object] = {
+        "address": address,
+        "port": port,
+        "folder": folder,
+        "authorized": authorized,
+    }
+    settings["more"] = more.format(folder=folder)
     (folder / "config").write_text(_CONFIG.format(**settings), encoding="utf-8")
-    (folder / "enter").write_text(_ENTER.format(home=folder / "home", folder=folder), encoding="utf-8")
-    (folder / "enter").chmod(0o755)
     return Machine(folder.name, address, port, folder)
 
 

@@ -42,11 +42,11 @@ def account(transport: Transport, token: str, same: tuple[str, str]) -> Account:
     marks = transport.listed("firewalls", "firewalls", wire.Firewall, lambda item: item.id, {"name": MARK})
     mark = next((item for item in marks if item.name == MARK), None)
     if mark is not None:
-        found = Account(id=f"project-{mark.id}", title=f"the project that is marked by firewall {mark.id}")
+        found = Account(id=f"project-{mark.id}", title="a marked project")
     else:
         found = Account(
             id=f"token-{digest(token)}",
-            title=f"the project of this one token; a firewall named {MARK} would mark it for all its tokens",
+            title="an unmarked project, known by this token only",
         )
     old, new = same
     return Account(id=old, title=f"{found.title}, now {new}") if new and found.id == new else found

@@ -1,9 +1,8 @@
 """The one way to Hetzner: the request method of hcloud's client, replaced by a careful one.
 
-All that hcloud's client does goes through its public method `request`, which is overridden here: it would
-ask five times, changes included, with nothing to set that to none; wait without end for an answer; and
-share one session among all threads. Its objects are not used for reading (ADR on hcloud). Knows HTTP;
-knows no resource.
+All that hcloud does goes through one method, which is replaced here: it would ask six times, changes
+included, with no parameter for asking once; wait for ever for an answer; and share one session among all
+threads. Its objects are not used for reading (ADR on hcloud). Knows HTTP; knows no resource.
 """
 
 import re
@@ -62,6 +61,8 @@ class Transport(hcloud.Client):
             raise Denied(CLOUD, "the token is empty or has characters that no token has", advice=ADVICE)
         checked = checked_end_point(end_point, "HCLOUD_ENDPOINT", DEFAULT_END_POINT).rstrip("/")
         super().__init__(token, api_endpoint=checked, timeout=(connect_timeout, read_timeout))
+        # The library's own clients of servers, networks and so on hold this, and would pass `request` by.
+        self._client.request = self.request  # type: ignore[method-assign]
         self.end_point = checked
         self._bearer = Bearer(token)
         self._timeouts = (connect_timeout, read_timeout)

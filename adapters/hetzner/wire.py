@@ -219,7 +219,7 @@ class ServerAnswer(msgspec.Struct):
 
 
 class Volume(msgspec.Struct):
-    """Block storage, its size in GB. `status` is ``creating`` or ``available``; `server` the id of where it is plugged in."""
+    """Block storage, `size` in GB. `status` is ``creating`` or ``available``; `server` is where it is."""
 
     id: int
     name: str

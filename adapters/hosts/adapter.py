@@ -205,11 +205,10 @@ class Hosts:
                 f"{first.host.user} may not write claims in {first.folder} on {first.host.name}",
                 advice=f"let {first.host.user} write {first.folder} there, or name another folder as claims",
             )
-        held = named([sight.holder for sight in told if not sight.free]) or "others, since a moment ago"
+        held = [f"{sight.host.name} (since a moment ago)" if sight.free else sight.holder for sight in told]
+        wanted = f"{server.size} with {server.image}"
         return QuotaExceeded(
-            CLOUD,
-            f"all {len(fitting)} hosts in {server.region} that are {server.size} with {server.image} "
-            f"are taken: {held}",
+            CLOUD, f"all {len(fitting)} hosts in {server.region} that are {wanted} are taken: {named(held)}"
         )
 
     def _claimed_as(self, kind: Kind, resource_id: str) -> Sight | None:

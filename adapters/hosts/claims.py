@@ -138,15 +138,16 @@ def seen(host: Host, answer: bytes) -> Sight:
     told = lines(answer, _FIELDS, host.name)
     if told["state"] not in {"free", "held", "hidden"}:
         raise nonsense(told["state"].encode(), host.name)
+    folder = legible(told["folder"])
     text = told["claim"].strip() if told["state"] == "held" else ""
     claim, problem = None, ""
     if told["state"] == "hidden":
-        problem = f"{told['folder']}/claim.json is there and cannot be read"
+        problem = f"{folder}/claim.json is there and cannot be read"
     elif told["state"] == "held":
-        claim, problem = _parsed(text, f"{told['folder']}/claim.json")
+        claim, problem = _parsed(text, f"{folder}/claim.json")
     return Sight(
         host=host,
-        folder=told["folder"],
+        folder=folder,
         writable=told["writable"] == "yes",
         addresses=tuple(addresses(told["addresses"])),
         text=text,

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 import msgspec
 
 from ...engine.domain.catalogue import ARM64, X86_64
+from ..ssh.problems import legible
 from .answers import nonsense
 
 _FIELDS = (
@@ -86,8 +87,8 @@ def read(text: bytes, title: str) -> Facts:
     memory = _number(answer, "memory_kib", _MOST_KIB, title)
     disk = _number(answer, "disk_kib", _MOST_KIB, title)
     return Facts(
-        name=answer["name"][:253],
-        machine_id=answer["machine_id"][:64],
+        name=legible(answer["name"])[:253],
+        machine_id=legible(answer["machine_id"])[:64],
         architecture=_ARCHITECTURES.get(answer["machine"], ""),
         os=_system(answer["system"], answer["release"]),
         vcpus=cpus,
@@ -135,7 +136,7 @@ def rounded(amount: int, steps: tuple[tuple[int, int], ...]) -> int:
     """
     step = next(step for limit, step in steps if amount <= limit)
     up = -(-amount // step) * step
-    return up if 12 * (up - amount) < up else up - step
+    return up if up == amount or 12 * (up - amount) < up else up - step
 
 
 def _system(name: str, version: str) -> str:

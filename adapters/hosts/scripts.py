@@ -71,8 +71,8 @@ if command -v flock >/dev/null 2>&1; then
   tries=0
   until flock -n 9; do
     tries=$((tries + 1))
-    [ "$tries" -le 20 ] || say busy
-    sleep 1
+    [ "$tries" -le 50 ] || say busy
+    sleep 0.1 2>/dev/null || sleep 1
   done
 fi
 durable() { sync "$@" 2>/dev/null || sync; }

@@ -149,6 +149,8 @@ def connect(target: Target) -> Connection:
     timeouts = target.timeouts
     try:
         plain = socket.create_connection((target.address, target.port), timeouts.connect)
+        # else a script, in three small packets, waits for the acknowledgement of the first one
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         where = f"{target.title} ({target.address}, port {target.port})"
         raise Unreachable(f"{where} cannot be reached: {_told(error)}") from error

@@ -135,9 +135,9 @@ class KnownHosts:
             raise HostKeyRefused(f"{self.path} cannot be read: {error.strerror}") from error
         if len(data) > MAX_BYTES:
             raise HostKeyRefused(f"{self.path} is longer than {MAX_BYTES} bytes")
-        return [entry for entry, names in self._parsed(data) if _named(name, names)]
+        return list(self._parsed(data, name))
 
-    def _parsed(self, data: bytes) -> Iterator[tuple[_Entry, str]]:
+    def _parsed(self, data: bytes, name: str) -> Iterator[_Entry]:
         for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
             words = line.split()
             if not words or words[0].startswith("#"):
@@ -146,7 +146,9 @@ class KnownHosts:
             try:
                 if marker not in {"", "@revoked", "@cert-authority"}:
                     raise ValueError("the marker is unknown")  # noqa: TRY301
-                yield _Entry(number, marker, parse_host_key(" ".join(words[1:3]))), words[0]
+                entry = _Entry(number, marker, parse_host_key(" ".join(words[1:3])))
+                if _named(name, words[0]):
+                    yield entry
             except (ValueError, IndexError) as error:
                 problem = f"{self.path}:{number} cannot be understood: {legible(str(error))}"
                 raise HostKeyRefused(problem, "mend or remove the line") from error

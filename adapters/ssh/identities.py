@@ -5,6 +5,7 @@ A password is never asked for and never sent, and neither is a passphrase: ssh-a
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,7 @@ class Identities:
         self._folder = folder
 
     def keys(self, held: ExitStack) -> Iterator["paramiko.PKey"]:
-        """Yield keys that can sign until `held` is closed. Raises `AuthenticationRefused` for a useless file."""
+        """Yield keys that can sign until `held` is closed. Raises `AuthenticationRefused`."""
         if self._file is not None:
             yield self._from_file(self._file, held)
             return
@@ -57,7 +58,8 @@ class Identities:
     def _from_agent(self, held: ExitStack) -> "list[paramiko.PKey]":
         import paramiko
 
-        if not self._agent or not os.environ.get("SSH_AUTH_SOCK"):
+        address = os.environ.get("SSH_AUTH_SOCK", "")
+        if not self._agent or not address or not _listens(address):
             return []
         try:
             agent = paramiko.Agent()
@@ -65,6 +67,16 @@ class Identities:
             return list(agent.get_keys())
         except (paramiko.SSHException, OSError) as error:
             raise AuthenticationRefused(f"ssh-agent cannot be asked: {legible(str(error))}") from error
+
+
+def _listens(address: str) -> bool:
+    """Tell whether an agent is there; paramiko would leave a socket open that leads nowhere."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address)
+        except OSError:
+            return False
+    return True
 
 
 class _EncryptedError(AuthenticationRefused):

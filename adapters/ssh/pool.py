@@ -12,7 +12,7 @@ from .problems import SshError, Unreachable
 if TYPE_CHECKING:
     import paramiko
 
-LARGEST = 64
+LARGEST = 200
 """Connections that are kept at once, by default."""
 
 

@@ -14,6 +14,8 @@
         @pytest.fixture
         def settle(self) -> Settle: ...    # lets time pass
 
+Or, with nothing to write, for an adapter that is installed: `kubisnap.adapters.testing.plugin`.
+
 `CloudContract` says what else may be set. The suite removes what it makes, and works under names of
 clusters that exist for one test only: what else an account holds is left alone. It needs pytest and
 hypothesis, which kubisnap itself does not; nothing but tests may import this package.

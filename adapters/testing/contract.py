@@ -26,6 +26,8 @@ from ...engine.domain.resources import (
 )
 from ...engine.errors import Conflict, Denied, Rejected, ResourceMissing, Unavailable
 from ...engine.ports import Cloud, asked_before_sending
+from ..about import differences
+from ..registry import about
 from .bench import (
     ADMIN,
     BALANCER,
@@ -151,6 +153,13 @@ class CloudContract(Crowds):
         assert (Kind.VOLUME in self.kinds) == bool(catalogue.volumes)
         assert (Kind.LOAD_BALANCER in self.kinds) == bool(catalogue.balancers)
         assert date.fromisoformat(catalogue.dated) > date(2020, 1, 1)
+
+    def test_what_its_package_says_of_it_holds(self, cloud: Cloud) -> None:
+        """What a package's ABOUT says, which documents are made of, is what the catalogue says."""
+        told = about(cloud.name)
+        if told is None:
+            pytest.skip("its package has no about.py")
+        assert differences(told, cloud.catalogue()) == []
 
     def test_prices_are_exact(self, cloud: Cloud) -> None:
         """Prices are decimals, finite and never below zero."""

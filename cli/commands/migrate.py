@@ -32,6 +32,8 @@ def migrate(
             show_default=False,
         ),
     ] = "",
+    mapping: options.MappingFile = None,
+    strict: options.Strict = False,
     reach: Annotated[
         bool, typer.Option("--reach/--no-reach", help="Try whether the new servers answer on port 22.")
     ] = True,
@@ -62,6 +64,8 @@ def migrate(
         target=target,
         name=name,
         retire=retire,
+        mapping=mapping,
+        strict=strict,
         reach=reach,
         budget=budget,
         yes=yes,

@@ -22,6 +22,8 @@ from . import plans
 from .style import duration, paint, printable
 
 _WIDTH: Final = 80
+_WHOLE: Final[dict[str, Any]] = {"break_on_hyphens": False, "break_long_words": False}
+"""Names of hosts are not torn apart."""
 _SIGNS: Final = {Level.OK: ("✓", "green"), Level.NOTE: ("!", "yellow"), Level.FAIL: ("✗", "red")}
 _TITLES: Final = {step.name: step.title for step in STEPS}
 
@@ -46,7 +48,8 @@ class Tree:
 
     def ended(self, number: int, steps: int, name: str, seconds: float, told: Sequence[str]) -> None:
         """Say what came of a step, and how long it took."""
-        lines = [f"  {line}" for line in _wrapped(told)]
+        shown = () if name == "preflight" else told  # what was found stands in the plan above
+        lines = [f"  {line}" for line in _wrapped(shown)]
         done = paint("└ done", "green", on=self._color)
         self._tell(
             "\n".join([*lines, f"  {done} in {duration(seconds)}"]),
@@ -107,7 +110,7 @@ def _why_again(plan: MigrationPlan) -> list[str]:
 def _findings(plan: MigrationPlan, *, color: bool) -> Iterator[str]:
     for finding in plan.findings:
         sign, paint_as = _SIGNS[finding.level]
-        first, *rest = wrap(printable(f"{finding.about}: {finding.text}"), _WIDTH - 8)
+        first, *rest = wrap(printable(f"{finding.about}: {finding.text}"), _WIDTH - 8, **_WHOLE)
         yield f"      {paint(sign, paint_as, on=color)} {first}"
         yield from (f"        {line}" for line in rest)
 
@@ -119,7 +122,7 @@ def _costs(before: Cost | None, after: Cost) -> str:
 
 def _wrapped(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        yield from wrap(printable(text), _WIDTH - 4, subsequent_indent="  ")
+        yield from wrap(printable(text), _WIDTH - 4, subsequent_indent="  ", **_WHOLE)
 
 
 def report_text(report: MigrationReport, *, color: bool) -> str:
@@ -130,7 +133,7 @@ def report_text(report: MigrationReport, *, color: bool) -> str:
         before = " · before" if step.before else ""
         lines.append(f"  {step.number}/{len(report.steps)} {step.name}  {duration(step.seconds)}{before}")
     moved = ", ".join(f"{count} {kind}" for kind, count in report.moved.items())
-    lines += [f"moved: {moved}", *_translated(report)]
+    lines += [*wrap(f"moved: {moved}", _WIDTH, subsequent_indent="  ", **_WHOLE), *_translated(report)]
     addresses = next((step.told for step in report.steps if step.name == "cut-over"), ())
     if addresses:
         lines += ["addresses, for you to point at:", *(f"  {line}" for line in _wrapped(addresses))]

@@ -11,6 +11,8 @@ import msgspec
 from .model import ForwardProtocol
 from .resources import Kind
 
+_HOURS_A_MONTH = Decimal(730)
+
 X86_64, ARM64 = "x86_64", "arm64"
 """Architectures of processors, as Linux calls them (arm64: AArch64)."""
 
@@ -45,7 +47,8 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
 class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of server on offer, in the regions named. Memory in MiB, disk in GiB.
 
-    `monthly_in` has the price where it is another one than `monthly`.
+    `monthly_in` has the price where it is another one than `monthly`. A larger disk than `disk_gib`
+    can be had up to `disk_up_to`, for `gib_monthly` each GiB more; 0: it is what it is.
     """
 
     name: str
@@ -57,6 +60,8 @@ class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
     regions: frozenset[str]
     architecture: str = X86_64
     monthly_in: dict[str, Decimal] = {}
+    disk_up_to: int = 0
+    gib_monthly: Decimal = Decimal(0)
 
     def monthly_at(self, region: str) -> Decimal:
         """Return what a month costs in a region."""
@@ -67,6 +72,20 @@ class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
         if region not in self.monthly_in or not self.monthly:
             return self.hourly
         return self.hourly * self.monthly_in[region] / self.monthly
+
+    def with_disk(self, gib: int) -> "SizeOffer":
+        """Return the offer as it is with a disk of so many GiB, its price included; itself if there is none."""
+        more = gib - self.disk_gib
+        if more <= 0 or gib > self.disk_up_to:
+            return self
+        extra = more * self.gib_monthly
+        return msgspec.structs.replace(
+            self,
+            disk_gib=gib,
+            hourly=self.hourly + extra / _HOURS_A_MONTH,
+            monthly=self.monthly + extra,
+            monthly_in={region: price + extra for region, price in self.monthly_in.items()},
+        )
 
 
 class ImageOffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +143,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
     `features` are what else it can do. `subnet_needed`: a network alone holds no servers and no load
     balancers. `groups_in_network`: firewalls and tags are parts of a network. `keys_in_region`: an SSH key
-    is there in one region only. `reserved_ranges` are address ranges that no network may overlap,
+    is there in one region only. `own_disks`: a server's disk is as large as is asked for. `reserved_ranges` are address ranges that no network may overlap,
     `network_prefixes` the shortest and longest prefix of one.
     `volumes` and `balancers` are what there is, the one in use first. `seconds` is how long things of a
     kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of. At a
@@ -143,6 +162,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     features: frozenset[Feature] = frozenset(Feature)
     subnet_needed: bool = False
     groups_in_network: bool = False
+    own_disks: bool = False
     keys_in_region: bool = False
     reserved_ranges: tuple[str, ...] = ()
     network_prefixes: tuple[int, int] = (8, 28)

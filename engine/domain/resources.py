@@ -133,7 +133,10 @@ class Firewall(_Resource, frozen=True, kw_only=True, tag=Kind.FIREWALL.value):
 
 
 class Server(_Resource, frozen=True, kw_only=True, tag=Kind.SERVER.value):
-    """A machine. `network`, `subnet` and `ssh_keys` are logical names."""
+    """A machine. `network`, `subnet` and `ssh_keys` are logical names.
+
+    `disk_gib` is that of a disk that is larger than the size's own; 0 means the size's own.
+    """
 
     region: str
     size: str
@@ -144,6 +147,7 @@ class Server(_Resource, frozen=True, kw_only=True, tag=Kind.SERVER.value):
     subnet: str = ""
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
+    disk_gib: int = 0
 
 
 class Volume(_Resource, frozen=True, kw_only=True, tag=Kind.VOLUME.value):

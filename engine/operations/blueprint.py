@@ -174,6 +174,7 @@ def _pool(spec: ClusterSpec, pool: PoolSpec, catalogue: Catalogue) -> Iterator[D
             network=spec.network.name if Kind.NETWORK in catalogue.kinds else "",
             subnet=subnet,
             ssh_keys=tuple(ssh_keys),
+            disk_gib=pool.size.disk_gib if catalogue.own_disks else 0,
             user_data=user_data(spec, pool, name) if Feature.USER_DATA in catalogue.features else "",
         )
         yield Desired(key=Key(Kind.SERVER, name), resource=resource, needs=tuple(needs))

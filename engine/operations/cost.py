@@ -34,8 +34,8 @@ def resource_cost(resource: Resource, catalogue: Catalogue) -> Cost:
     """Return what one resource costs; nothing for kinds that clouds do not charge for."""
     prices = catalogue.prices
     match resource:
-        case Server(size=name, region=region):
-            return _server(catalogue.size(name), region)
+        case Server(size=name, region=region, disk_gib=disk_gib):
+            return _server(catalogue.size(name), region, disk_gib)
         case Volume(size_gib=size_gib):
             return _monthly(prices.volume_gib * size_gib)
         case LoadBalancer():
@@ -51,7 +51,7 @@ def cluster_cost(spec: ClusterSpec, catalogue: Catalogue) -> Cost:
     total = Cost()
     for pool in spec.pools:
         size = catalogue.size(pool.size.pins.get(catalogue.cloud, ""))
-        total += _server(size, spec.placement.region).times(pool.count)
+        total += _server(size, spec.placement.region, pool.size.disk_gib).times(pool.count)
     prices, kinds = catalogue.prices, catalogue.kinds
     if Kind.VOLUME in kinds:
         total += _monthly(
@@ -64,8 +64,11 @@ def cluster_cost(spec: ClusterSpec, catalogue: Catalogue) -> Cost:
     return total
 
 
-def _server(size: SizeOffer | None, region: str) -> Cost:
-    return Cost() if size is None else Cost(hourly=size.hourly_at(region), monthly=size.monthly_at(region))
+def _server(size: SizeOffer | None, region: str, disk_gib: int) -> Cost:
+    if size is None:
+        return Cost()
+    offer = size.with_disk(disk_gib)
+    return Cost(hourly=offer.hourly_at(region), monthly=offer.monthly_at(region))
 
 
 def _monthly(amount: Decimal) -> Cost:

@@ -48,7 +48,7 @@ class Operation:
     @property
     def go_on(self) -> Sequence[str]:
         """The command that the documentation names for going on."""
-        if self.name == "delete":
+        if self.name in {"delete", "migrate"}:
             return self.words
         return ("apply", self.cluster, *_YES)
 
@@ -68,6 +68,13 @@ OPERATIONS = (
         (_CREATE, ("capture", "web", "--out", "web.ksnap")),
         ("restore", "web.ksnap", "--as", "web-eu", "--on", "digitalocean:fra1", *_YES),
         "second",
+        "web-eu",
+    ),
+    Operation(
+        "migrate",
+        (_CREATE,),
+        ("migrate", "web", "--to", "digitalocean:fra1", "--as", "web-eu", "--no-reach", *_YES),
+        "first",
         "web-eu",
     ),
     Operation("delete", (_CREATE,), ("delete", "web", "--yes=web", "--progress", "none", "-q")),

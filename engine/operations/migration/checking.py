@@ -100,7 +100,7 @@ def _permissions(allowance: Allowance) -> Iterator[Finding]:
     for text in allowance.denied:
         yield Finding(level=Level.FAIL, about="permissions", text=f"the credentials may not: {text}")
     for text in allowance.unasked:
-        yield Finding(level=Level.NOTE, about="permissions", text=f"could not be asked: {text}")
+        yield Finding(level=Level.NOTE, about="not asked", text=text)
     if not allowance.denied and not allowance.unasked:
         yield Finding(level=Level.OK, about="permissions", text="nothing that is needed is denied")
 

@@ -17,7 +17,7 @@ from ..changing import Prepared, prepare_change, prepare_create, refuse_if_held
 from ..context import Context
 from ..cost import Cost
 from ..snapshots import ArchivedCluster, of_state
-from ..translation import Translation, destination
+from ..translation import Translation, destination, refuse_losses
 from .checking import Finding, estimate, failed, findings
 
 CAPTURE, CREATE, CUT_OVER, RETIRE = "capture", "create", "cut-over", "retire"
@@ -53,6 +53,11 @@ class MigrationPlan(msgspec.Struct, frozen=True, kw_only=True):
         return failed(self.findings)
 
     @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.done == self.steps
+
+    @property
     def resumed(self) -> bool:
         """Whether it was begun before."""
         return bool(self.done) or bool(self.again)
@@ -76,16 +81,18 @@ def prepare_migration(
     steps: Sequence[str],
     name: str = "",
     region: str = "",
+    strict: bool = False,
 ) -> MigrationPlan:
     """Prepare to migrate a cluster to `cloud`, or to go on with it. Asks the target's cloud only.
 
     `steps` are the names of those to take. `region` is the one asked for, by any of its names, or empty;
-    `name` is the new cluster's, by default the old one's with the cloud behind it.
-    Raises `Refused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
+    `name` is the new cluster's, by default the old one's with the cloud behind it. With `strict` nothing
+    may be lost there.
+    Raises `Refused`, `LossesRefused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
     `prepare_change` raise.
     """
     refuse_if_held(state, context)
-    begun = _still_wanted(journal, state, steps)
+    begun = _still_wanted(journal, under_way(state, steps) or _over(state, cloud, name))
     if begun is None or CUT_OVER not in begun.taken:  # after that the source may be half gone
         _refuse_what_cannot_move(state)
     cloud = regulated(cloud, context)
@@ -96,11 +103,15 @@ def prepare_migration(
     target_id = context.new_id() if begun is None else begun.target.cluster_id
     target = journal.state(target_id)
     fitted, allowance = _fitted(state, cloud, catalogue, context, translate, there=target.declared)
+    if strict:
+        refuse_losses(fitted)
     new_name = begun.target.name if begun else name or _name(state, cloud)
     spec = msgspec.structs.replace(fitted.spec, name=new_name)
     archived = of_state(state)
     captured = None if begun is None else begun.taken.get(CAPTURE)
-    again = "" if captured is None else _moved_on(journal, state, captured.position)
+    # after the cut-over the new cluster has a life of its own
+    settled = begun is not None and CUT_OVER in begun.taken
+    again = "" if captured is None or settled else _moved_on(journal, state, captured.position)
     if not target.declared:
         prepared = prepare_create(
             journal, cloud, spec, context, origin=archived.origin, translation=fitted, cluster_id=target_id
@@ -118,7 +129,7 @@ def prepare_migration(
         source=_end(state),
         target=end,
         steps=tuple(steps),
-        done=_done(begun, steps, again=again, prepared=prepared),
+        done=_done(begun, steps, again=again, complete=settled or prepared.empty),
         prepared=prepared,
         archived=archived,
         findings=findings(prepared.plan, catalogue, allowance, state),
@@ -154,9 +165,17 @@ def _refuse_what_cannot_move(state: ClusterState) -> None:
         raise StillUnfinished(state.name, pending.numbers[-1], pending.last.value)
 
 
-def _still_wanted(journal: Journal, state: ClusterState, steps: Sequence[str]) -> Migration | None:
+def _over(state: ClusterState, cloud: Cloud, name: str) -> Migration | None:
+    """Return the migration to the very cluster that is asked for, if that came to its end."""
+    found = state.migration
+    if found is None or found.source.cluster_id != state.cluster_id:
+        return None
+    same = (found.target.cloud, found.target.name) == (cloud.name, name or _name(state, cloud))
+    return found if same else None
+
+
+def _still_wanted(journal: Journal, begun: Migration | None) -> Migration | None:
     """Return what was begun, unless its new cluster was given up since."""
-    begun = under_way(state, steps)
     if begun is None or journal.state(begun.target.cluster_id).retired:
         return None
     return begun
@@ -189,13 +208,11 @@ def _moved_on(journal: Journal, state: ClusterState, position: int) -> str:
     return "" if then.spec() == state.spec() else f"{state.name} was changed since it was captured"
 
 
-def _done(
-    begun: Migration | None, steps: Sequence[str], *, again: str, prepared: Prepared
-) -> tuple[str, ...]:
-    """Return the steps that need not be taken again."""
+def _done(begun: Migration | None, steps: Sequence[str], *, again: str, complete: bool) -> tuple[str, ...]:
+    """Return the steps that need not be taken again; `complete`: nothing is missing at the target."""
     taken = () if begun is None else tuple(takewhile(begun.taken.__contains__, steps))
     if again and CAPTURE in taken:
         return taken[: taken.index(CAPTURE)]
-    if CREATE in taken and not prepared.empty:  # something is missing there by now
+    if CREATE in taken and not complete:
         return taken[: taken.index(CREATE)]
     return taken

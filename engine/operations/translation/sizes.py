@@ -37,7 +37,7 @@ def satisfies(offer: SizeOffer, size: Size) -> bool:
         offer.architecture == architecture_of(size)
         and offer.vcpus >= size.vcpus
         and offer.memory_mib >= size.memory_mib
-        and offer.disk_gib >= size.disk_gib
+        and offer.with_disk(size.disk_gib).disk_gib >= size.disk_gib
     )
 
 
@@ -58,7 +58,8 @@ def ordered(offers: Iterable[SizeOffer], region: str) -> list[SizeOffer]:
 
 def cheapest(size: Size, region: Region, catalogue: Catalogue) -> FoundSize | None:
     """Return the cheapest offer that satisfies, or None."""
-    fitting = ordered((item for item in offered(catalogue, region) if satisfies(item, size)), region.name)
+    fits = (item for item in offered(catalogue, region) if satisfies(item, size))
+    fitting = ordered((item.with_disk(size.disk_gib) for item in fits), region.name)
     if not fitting:
         return None
     first = fitting[0]

@@ -1,7 +1,7 @@
 """The adapter on the wire: exactly what is sent, and how odd answers are read."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,9 +37,7 @@ from kubisnap.engine.domain.resources import (
     provider_name,
 )
 from kubisnap.engine.errors import CloudError, Rejected, ResourceMissing, Unavailable
-
-if TYPE_CHECKING:
-    from .conftest import ScriptedServer
+from tests.scripted_server import ScriptedServer
 
 CLUSTER = ClusterRef(id="7f3a9c21" * 4, name="web")
 SHORT = "7f3a9c21"
@@ -79,7 +77,7 @@ def request(resource: Resource, kind: Kind, name: str) -> Request:
 
 
 @pytest.fixture
-def cloud(server: "ScriptedServer") -> Iterator[DigitalOcean]:
+def cloud(server: ScriptedServer) -> Iterator[DigitalOcean]:
     cloud = DigitalOcean("token", end_point=server.url, read_timeout=5.0)
     yield cloud
     cloud.close()
@@ -245,7 +243,7 @@ CREATIONS: dict[str, tuple[Request, str, Any, Any, Accepted]] = {
 
 @pytest.mark.parametrize("name", CREATIONS)
 def test_a_creation_is_one_post_with_every_field_given_a_value(
-    server: "ScriptedServer", cloud: DigitalOcean, name: str
+    server: ScriptedServer, cloud: DigitalOcean, name: str
 ) -> None:
     wanted, path, body, answer, accepted = CREATIONS[name]
     server.answer(answer, 202)
@@ -258,7 +256,7 @@ def test_a_creation_is_one_post_with_every_field_given_a_value(
 @pytest.mark.parametrize("name", CREATIONS)
 @pytest.mark.parametrize("answer", [{}, {"droplet": None}, {"message": "done"}])
 def test_a_creation_whose_answer_has_no_id_is_in_doubt(
-    server: "ScriptedServer", cloud: DigitalOcean, name: str, answer: Any
+    server: ScriptedServer, cloud: DigitalOcean, name: str, answer: Any
 ) -> None:
     """The thing may well exist; the engine must look for it."""
     server.answer(answer, 202)
@@ -269,7 +267,7 @@ def test_a_creation_whose_answer_has_no_id_is_in_doubt(
 
 @pytest.mark.parametrize("links", [None, {}, {"actions": None}, {"actions": []}])
 def test_a_server_without_an_action_is_accepted_all_the_same(
-    server: "ScriptedServer", cloud: DigitalOcean, links: Any
+    server: ScriptedServer, cloud: DigitalOcean, links: Any
 ) -> None:
     """The library raises KeyError('links') here, when the droplet exists already."""
     server.answer({"droplet": {"id": 1, "name": "x", "status": "new"}, "links": links}, 202)
@@ -277,7 +275,7 @@ def test_a_server_without_an_action_is_accepted_all_the_same(
 
 
 def test_an_update_of_a_load_balancer_keeps_what_it_has_no_opinion_about(
-    server: "ScriptedServer", cloud: DigitalOcean
+    server: ScriptedServer, cloud: DigitalOcean
 ) -> None:
     current = {
         "id": "4de7",
@@ -306,14 +304,14 @@ def test_an_update_of_a_load_balancer_keeps_what_it_has_no_opinion_about(
     assert not {"id", "ip", "status", "droplet_ids", "size", "tls_cipher_policy"} & set(sent)
 
 
-def test_an_update_of_a_firewall_sends_all_of_it(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_an_update_of_a_firewall_sends_all_of_it(server: ScriptedServer, cloud: DigitalOcean) -> None:
     wanted, _, body, answer, accepted = CREATIONS["firewall"]
     server.answer(answer)
     assert cloud.update(wanted, "bb4b", frozenset({"rules"})) == accepted
     assert (server.last.method, server.last.path, server.last.json) == ("PUT", "/v2/firewalls/bb4b", body)
 
 
-def test_an_update_of_a_volume_resizes_it(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_an_update_of_a_volume_resizes_it(server: ScriptedServer, cloud: DigitalOcean) -> None:
     server.answer(ACTION, 202)
     wanted = request(Volume(region="fra1", size_gib=20), Kind.VOLUME, "data")
     assert cloud.update(wanted, "506f", frozenset({"size_gib"})) == Accepted(id="506f", token="72531856")
@@ -324,7 +322,7 @@ def test_an_update_of_a_volume_resizes_it(server: "ScriptedServer", cloud: Digit
 
 
 def test_a_server_of_which_little_is_told_is_seen_all_the_same(
-    server: "ScriptedServer", cloud: DigitalOcean
+    server: ScriptedServer, cloud: DigitalOcean
 ) -> None:
     server.answer({"droplet": {"id": 1, "name": "x", "status": "new", "networks": None, "image": None}})
     seen = cloud.observe(Kind.SERVER, "1")
@@ -333,7 +331,7 @@ def test_a_server_of_which_little_is_told_is_seen_all_the_same(
 
 
 def test_an_image_that_has_lost_its_slug_is_no_difference(
-    server: "ScriptedServer", cloud: DigitalOcean
+    server: ScriptedServer, cloud: DigitalOcean
 ) -> None:
     """DigitalOcean takes it away when it publishes a newer build."""
     droplet = {"id": 1, "name": "x", "status": "active", "image": {"id": 7, "slug": None}, "size_slug": "s"}
@@ -345,7 +343,7 @@ def test_an_image_that_has_lost_its_slug_is_no_difference(
 
 @pytest.mark.parametrize("status", ["off", "archive"])
 def test_a_server_that_is_switched_off_is_whole_and_not_usable(
-    server: "ScriptedServer", cloud: DigitalOcean, status: str
+    server: ScriptedServer, cloud: DigitalOcean, status: str
 ) -> None:
     """Were it taken for failed, it would be replaced, and its disk lost."""
     address = {"ip_address": "192.0.2.1", "type": "public"}
@@ -358,9 +356,7 @@ def test_a_server_that_is_switched_off_is_whole_and_not_usable(
     assert cloud.ready(Kind.SERVER, Accepted(id="1")) is None
 
 
-def test_a_server_is_not_ready_before_its_public_address(
-    server: "ScriptedServer", cloud: DigitalOcean
-) -> None:
+def test_a_server_is_not_ready_before_its_public_address(server: ScriptedServer, cloud: DigitalOcean) -> None:
     """community.digitalocean#220, #116: networks are empty for a moment after it is active."""
     droplet: dict[str, Any] = {"id": 1, "name": "x", "status": "active", "networks": {"v4": []}}
     server.answer({"droplet": droplet})
@@ -376,7 +372,7 @@ def test_a_server_is_not_ready_before_its_public_address(
     ],
 )
 def test_a_server_that_will_never_be_is_not_waited_for(
-    server: "ScriptedServer", cloud: DigitalOcean, action: Any, droplet: Any, outcome: type[CloudError]
+    server: ScriptedServer, cloud: DigitalOcean, action: Any, droplet: Any, outcome: type[CloudError]
 ) -> None:
     for answer in (action, droplet):
         server.answer(*((answer,) if answer else ({"id": "not_found", "message": "gone"}, 404)))
@@ -384,14 +380,14 @@ def test_a_server_that_will_never_be_is_not_waited_for(
         cloud.ready(Kind.SERVER, Accepted(id="1", token="7"))
 
 
-def test_an_action_in_progress_takes_one_request(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_an_action_in_progress_takes_one_request(server: ScriptedServer, cloud: DigitalOcean) -> None:
     for kind in (Kind.SERVER, Kind.VOLUME_ATTACHMENT):
         server.answer(ACTION)
         assert cloud.ready(kind, Accepted(id="1", token="72531856")) is None
     assert [seen.path for seen in server.seen] == ["/v2/actions/72531856"] * 2
 
 
-def test_a_load_balancer_is_ready_when_it_is_active(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_a_load_balancer_is_ready_when_it_is_active(server: ScriptedServer, cloud: DigitalOcean) -> None:
     for status in ("new", None, "active", "errored"):
         server.answer({"load_balancer": {"id": "4de7", "name": "x", "status": status}})
     accepted = Accepted(id="4de7")
@@ -402,7 +398,7 @@ def test_a_load_balancer_is_ready_when_it_is_active(server: "ScriptedServer", cl
         cloud.ready(Kind.LOAD_BALANCER, accepted)
 
 
-def test_a_locked_address_is_not_ready(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_a_locked_address_is_not_ready(server: ScriptedServer, cloud: DigitalOcean) -> None:
     for locked in (True, False):
         server.answer({"reserved_ip": {"ip": "192.0.2.1", "locked": locked, "region": {"slug": "fra1"}}})
     server.answer({"id": "not_found", "message": "not yet"}, 404)
@@ -411,7 +407,7 @@ def test_a_locked_address_is_not_ready(server: "ScriptedServer", cloud: DigitalO
     assert cloud.ready(Kind.RESERVED_IP, Accepted(id="192.0.2.1")) is None
 
 
-def test_forwarding_without_a_neutral_form_is_shown(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_forwarding_without_a_neutral_form_is_shown(server: ScriptedServer, cloud: DigitalOcean) -> None:
     rules = [
         {
             "entry_protocol": "https",
@@ -441,7 +437,7 @@ def test_forwarding_without_a_neutral_form_is_shown(server: "ScriptedServer", cl
     assert (untagged.properties["role"], untagged.attributes) == ("", {"also_for": "droplet:1"})
 
 
-def test_one_odd_firewall_does_not_spoil_the_list(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_one_odd_firewall_does_not_spoil_the_list(server: ScriptedServer, cloud: DigitalOcean) -> None:
     """The library cannot list any firewall when one of them has `null` rules or an unknown field."""
     name = f"web-nodes-{SHORT}"
     rule = {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["::/0"], "new": 1}, "unheard_of": 1}
@@ -457,7 +453,7 @@ def test_one_odd_firewall_does_not_spoil_the_list(server: "ScriptedServer", clou
     assert seen[1].properties["rules"] == ()
 
 
-def test_an_account_without_a_team_is_the_users(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_an_account_without_a_team_is_the_users(server: ScriptedServer, cloud: DigitalOcean) -> None:
     server.answer({"account": {"uuid": "u", "email": "ada@example.com", "team": None}})
     server.answer({"account": {"uuid": "u", "email": "ada@example.com", "team": {"uuid": "t", "name": "T"}}})
     alone, together = cloud.account(), cloud.account()
@@ -466,7 +462,7 @@ def test_an_account_without_a_team_is_the_users(server: "ScriptedServer", cloud:
 
 
 def test_gpu_servers_are_asked_for_and_names_compared_exactly(
-    server: "ScriptedServer", cloud: DigitalOcean
+    server: ScriptedServer, cloud: DigitalOcean
 ) -> None:
     name = CREATIONS["server"][0].name
 
@@ -482,7 +478,7 @@ def test_gpu_servers_are_asked_for_and_names_compared_exactly(
 
 
 def test_what_a_person_tagged_or_renamed_is_still_the_clusters(
-    server: "ScriptedServer", cloud: DigitalOcean
+    server: ScriptedServer, cloud: DigitalOcean
 ) -> None:
     droplets = [
         {"id": 1, "name": f"web-workers-0-{SHORT}", "status": "active", "tags": None},
@@ -615,7 +611,7 @@ def test_an_image_has_a_neutral_name(slug: str, name: str | None) -> None:
     assert os_of(slug) == name
 
 
-def test_every_region_ever_named_has_a_place(server: "ScriptedServer", cloud: DigitalOcean) -> None:
+def test_every_region_ever_named_has_a_place(server: ScriptedServer, cloud: DigitalOcean) -> None:
     cities = {"ams": 3, "atl": 1, "blr": 1, "fra": 1, "lon": 1, "nyc": 3, "ric": 1, "sfo": 3, "sgp": 1}
     cities |= {"syd": 1, "tor": 1, "mars": 1}
     slugs = [f"{city}{number}" for city, count in cities.items() for number in range(1, count + 1)]
@@ -635,7 +631,7 @@ def test_every_region_ever_named_has_a_place(server: "ScriptedServer", cloud: Di
 
 
 @pytest.mark.parametrize("price", [-1, "NaN", "Infinity"])
-def test_a_price_that_is_none_is_rejected(server: "ScriptedServer", cloud: DigitalOcean, price: Any) -> None:
+def test_a_price_that_is_none_is_rejected(server: ScriptedServer, cloud: DigitalOcean, price: Any) -> None:
     server.answer({"regions": [], "meta": {"total": 0}})
     size = {"slug": "s", "memory": 1, "vcpus": 1, "disk": 1, "price_hourly": price, "price_monthly": 1}
     server.answer({"sizes": [size], "meta": {"total": 1}})

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import digitalocean.baseapi
 import msgspec
@@ -37,9 +37,7 @@ from kubisnap.engine.errors import (
     Unavailable,
 )
 from kubisnap.engine.ports import asked_before_sending
-
-if TYPE_CHECKING:
-    from .conftest import ScriptedServer
+from tests.scripted_server import ScriptedServer
 
 TOKEN = "dop_v1_secret"
 NOW = 1_800_000_000.0
@@ -54,14 +52,14 @@ class ThingAnswer(msgspec.Struct):
 
 
 @pytest.fixture
-def transport(server: "ScriptedServer") -> Iterator[Transport]:
+def transport(server: ScriptedServer) -> Iterator[Transport]:
     transport = Transport(TOKEN, end_point=server.url, connect_timeout=5.0, read_timeout=5.0, now=lambda: NOW)
     yield transport
     transport.close()
 
 
 @pytest.fixture
-def hasty(server: "ScriptedServer") -> Iterator[Transport]:
+def hasty(server: ScriptedServer) -> Iterator[Transport]:
     transport = Transport(TOKEN, end_point=server.url, connect_timeout=5.0, read_timeout=0.1)
     yield transport
     transport.close()
@@ -88,7 +86,7 @@ def test_the_library_is_the_one_whose_private_method_is_replaced() -> None:
     assert "_BaseAPI__perform_request" in vars(Transport)
 
 
-def test_the_librarys_own_calls_go_through_ours(server: "ScriptedServer", transport: Transport) -> None:
+def test_the_librarys_own_calls_go_through_ours(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"id": "Unauthorized", "message": "no"}, 401)
     with pytest.raises(Denied):
         digitalocean.baseapi.BaseAPI.get_data(transport, "account")
@@ -107,7 +105,7 @@ def test_importing_the_package_loads_neither_the_library_nor_requests() -> None:
 
 
 def test_the_environment_changes_neither_token_nor_end_point_nor_timeout(
-    server: "ScriptedServer", monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", "other")
     monkeypatch.setenv("DIGITALOCEAN_END_POINT", "https://elsewhere.invalid/v2/")
@@ -127,9 +125,7 @@ class _NoLongerError(Exception):
 
 
 @pytest.mark.parametrize("yes", [0, 1])
-def test_after_a_no_no_whole_request_arrives(
-    server: "ScriptedServer", transport: Transport, yes: int
-) -> None:
+def test_after_a_no_no_whole_request_arrives(server: ScriptedServer, transport: Transport, yes: int) -> None:
     """Head and body leave one after the other; a process may be stopped for long before either."""
     answers = iter([None] * yes)
     connected: list[int] = []
@@ -153,7 +149,7 @@ def test_after_a_no_no_whole_request_arrives(
 
 
 def test_a_netrc_file_does_not_replace_the_token(
-    server: "ScriptedServer", transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
@@ -165,7 +161,7 @@ def test_a_netrc_file_does_not_replace_the_token(
 
 
 def test_a_proxy_of_the_environment_never_sees_the_token_in_clear(
-    server: "ScriptedServer", transport: Transport, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -174,7 +170,7 @@ def test_a_proxy_of_the_environment_never_sees_the_token_in_clear(
 
 
 def test_a_redirect_is_refused_and_the_token_goes_nowhere_else(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     for status in (301, 302, 303, 307, 308):
         server.answer({}, status, location=f"{server.url}elsewhere")
@@ -184,7 +180,7 @@ def test_a_redirect_is_refused_and_the_token_goes_nowhere_else(
     assert [seen.path for seen in server.seen] == ["/v2/things/1"] * 5
 
 
-def test_cookies_are_not_kept(server: "ScriptedServer", transport: Transport) -> None:
+def test_cookies_are_not_kept(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"thing": {"id": 1}}, set_cookie="tracked=yes")
     server.answer({"thing": {"id": 1}})
     transport.fetch("things/1", ThingAnswer)
@@ -197,7 +193,7 @@ def test_no_representation_shows_the_token(transport: Transport) -> None:
 
 
 def test_a_token_that_comes_back_in_an_answer_is_not_repeated(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     body = {"id": TOKEN, "message": f"no token {TOKEN} here", "request_id": TOKEN}
     server.answer(body, 401)
@@ -305,7 +301,7 @@ def test_an_id_never_leads_to_another_path(text: str) -> None:
     ],
 )
 def test_a_refusal_is_named(
-    server: "ScriptedServer",
+    server: ScriptedServer,
     transport: Transport,
     status: int,
     method: str,
@@ -320,13 +316,13 @@ def test_a_refusal_is_named(
     assert error.ambiguous == (status >= 500 and method != "GET")
 
 
-def test_a_denial_names_the_setting(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_denial_names_the_setting(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"id": "Unauthorized", "message": "Unable to authenticate you"}, 401)
     assert "DIGITALOCEAN_TOKEN" in caught(transport).hint
 
 
 def test_a_request_id_is_taken_from_the_header_if_the_body_has_none(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     server.answer({"id": "x", "message": "y"}, 500, x_request_id="515850a0-a812")
     assert caught(transport).request_id == "515850a0-a812"
@@ -350,7 +346,7 @@ def test_a_request_id_is_taken_from_the_header_if_the_body_has_none(
 )
 @pytest.mark.parametrize(("status", "kind"), [(502, Unavailable), (422, Rejected), (403, Denied)])
 def test_a_refusal_without_an_explanation_is_named_by_its_status(
-    server: "ScriptedServer", transport: Transport, body: bytes, status: int, kind: type[CloudError]
+    server: ScriptedServer, transport: Transport, body: bytes, status: int, kind: type[CloudError]
 ) -> None:
     server.answer(body, status)
     error = caught(transport)
@@ -358,7 +354,7 @@ def test_a_refusal_without_an_explanation_is_named_by_its_status(
     assert str(error) == f"digitalocean: no explanation (HTTP {status})"
 
 
-def test_a_message_from_outside_is_one_short_line(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_message_from_outside_is_one_short_line(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"id": "x", "message": "red\x1b[31m\r\nnew line\u2028" + "x" * 10_000}, 422)
     message = caught(transport).message
     assert message.startswith("red [31m new line")
@@ -396,7 +392,7 @@ def test_a_rate_limit_says_how_long_to_wait(headers: dict[str, str], seconds: fl
     assert retry_after(headers, lambda: NOW) == seconds
 
 
-def test_a_rate_limit_carries_what_the_header_says(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_rate_limit_carries_what_the_header_says(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"id": "too_many_requests", "message": "slow"}, 429, Retry_After="12")
     error = caught(transport)
     assert isinstance(error, RateLimited)
@@ -407,7 +403,7 @@ def test_a_rate_limit_carries_what_the_header_says(server: "ScriptedServer", tra
 # No whole answer
 
 
-def test_a_refused_connection_did_nothing(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_refused_connection_did_nothing(server: ScriptedServer, transport: Transport) -> None:
     server.stop()
     for method in ("GET", "POST"):
         error = caught(transport, method)
@@ -445,7 +441,7 @@ def test_only_a_connection_that_never_was_is_unambiguous(error: Exception, ambig
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
 def test_a_reset_after_sending_leaves_a_write_in_doubt(
-    server: "ScriptedServer", transport: Transport, method: str
+    server: ScriptedServer, transport: Transport, method: str
 ) -> None:
     server.reset()
     error = caught(transport, method)
@@ -456,7 +452,7 @@ def test_a_reset_after_sending_leaves_a_write_in_doubt(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
-    server: "ScriptedServer", hasty: Transport, method: str
+    server: ScriptedServer, hasty: Transport, method: str
 ) -> None:
     server.hang()
     error = caught(hasty, method)
@@ -465,7 +461,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
     assert error.ambiguous == (method != "GET")
 
 
-def test_an_answer_that_drips_is_not_waited_for_for_ever(server: "ScriptedServer", hasty: Transport) -> None:
+def test_an_answer_that_drips_is_not_waited_for_for_ever(server: ScriptedServer, hasty: Transport) -> None:
     """Each byte comes within the read timeout, so that alone would never end it."""
     server.drip()
     started = time.monotonic()
@@ -489,7 +485,7 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(server: "ScriptedServer
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_half_an_answer_is_none(
-    server: "ScriptedServer", transport: Transport, text: bytes, method: str
+    server: ScriptedServer, transport: Transport, text: bytes, method: str
 ) -> None:
     server.raw(text)
     error = caught(transport, method)
@@ -497,7 +493,7 @@ def test_half_an_answer_is_none(
     assert error.ambiguous == (method != "GET")
 
 
-def test_a_body_in_chunks_is_read_whole(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_body_in_chunks_is_read_whole(server: ScriptedServer, transport: Transport) -> None:
     server.raw(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b'8\r\n{"thing"\r\nc\r\n: {"id": 12}\r\n1\r\n}\r\n0\r\n\r\n'
@@ -505,14 +501,14 @@ def test_a_body_in_chunks_is_read_whole(server: "ScriptedServer", transport: Tra
     assert transport.fetch("things/1", ThingAnswer).thing.id == 12
 
 
-def test_a_compressed_body_is_read(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_compressed_body_is_read(server: ScriptedServer, transport: Transport) -> None:
     server.answer(gzip.compress(b'{"thing": {"id": 3}}'), content_encoding="gzip")
     assert transport.fetch("things/1", ThingAnswer).thing.id == 3
 
 
 @pytest.mark.parametrize(("method", "kind"), [("GET", Rejected), ("POST", Unavailable)])
 def test_an_answer_that_is_too_large_is_not_read(
-    server: "ScriptedServer", transport: Transport, method: str, kind: type[CloudError]
+    server: ScriptedServer, transport: Transport, method: str, kind: type[CloudError]
 ) -> None:
     server.answer(gzip.compress(b" " * (17 * 1024 * 1024)), content_encoding="gzip")
     error = caught(transport, method)
@@ -541,7 +537,7 @@ def test_an_answer_that_is_too_large_is_not_read(
     ],
 )
 def test_nonsense_is_an_error_and_after_a_write_leaves_it_in_doubt(
-    server: "ScriptedServer", transport: Transport, body: bytes, after_read: type[CloudError]
+    server: ScriptedServer, transport: Transport, body: bytes, after_read: type[CloudError]
 ) -> None:
     server.answer(body)
     error = caught(transport)
@@ -555,7 +551,7 @@ def test_nonsense_is_an_error_and_after_a_write_leaves_it_in_doubt(
 
 
 def test_a_yes_without_a_body_is_no_answer_to_a_question(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     server.answer(None, 204)
     assert isinstance(caught(transport), Rejected)
@@ -563,7 +559,7 @@ def test_a_yes_without_a_body_is_no_answer_to_a_question(
     assert isinstance(caught(transport), Unavailable)
 
 
-def test_fields_that_nobody_knows_are_ignored(server: "ScriptedServer", transport: Transport) -> None:
+def test_fields_that_nobody_knows_are_ignored(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"thing": {"id": 1, "token": "x", "load": 1}, "links": None, "new": []})
     assert transport.fetch("things/1", ThingAnswer) == ThingAnswer(Thing(1))
 
@@ -571,7 +567,7 @@ def test_fields_that_nobody_knows_are_ignored(server: "ScriptedServer", transpor
 # What is sent
 
 
-def test_a_read_has_no_body_and_a_deletion_neither(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_read_has_no_body_and_a_deletion_neither(server: ScriptedServer, transport: Transport) -> None:
     """The published description allows no body with DELETE; the library sends one with each."""
     server.answer({"thing": {"id": 1}})
     server.answer(None, 204)
@@ -590,7 +586,7 @@ def test_a_read_has_no_body_and_a_deletion_neither(server: "ScriptedServer", tra
         assert "content-type" not in seen.headers
 
 
-def test_a_write_has_a_json_body(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_write_has_a_json_body(server: ScriptedServer, transport: Transport) -> None:
     server.answer({"thing": {"id": 1}}, 202)
     transport.send("POST", "things", {"name": "größe", "tags": ["a"]}, ThingAnswer)
     assert server.last.json == {"name": "größe", "tags": ["a"]}
@@ -598,7 +594,7 @@ def test_a_write_has_a_json_body(server: "ScriptedServer", transport: Transport)
     assert server.last.headers["user-agent"].startswith("kubisnap ")
 
 
-def test_text_that_cannot_be_sent_is_rejected(server: "ScriptedServer", transport: Transport) -> None:
+def test_text_that_cannot_be_sent_is_rejected(server: ScriptedServer, transport: Transport) -> None:
     with pytest.raises(Rejected):
         transport.send("POST", "things", {"name": "\ud800"}, ThingAnswer)
     assert server.seen == []
@@ -620,7 +616,7 @@ def listed(transport: Transport) -> list[int]:
 
 
 def test_a_list_is_read_to_its_end_without_following_links(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     """A `next` that never goes away, and one to another host: the library would follow both."""
     link = "https://api.elsewhere.invalid/v2/things?page=2"
@@ -633,14 +629,14 @@ def test_a_list_is_read_to_its_end_without_following_links(
     ]
 
 
-def test_a_list_may_be_empty(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_list_may_be_empty(server: ScriptedServer, transport: Transport) -> None:
     server.answer(page([], 0))
     server.answer({"things": None, "meta": {"total": 0}, "links": None})
     server.answer({"meta": {"total": 0}})
     assert [listed(transport) for _ in range(3)] == [[], [], []]
 
 
-def test_pages_may_be_smaller_than_asked_for(server: "ScriptedServer", transport: Transport) -> None:
+def test_pages_may_be_smaller_than_asked_for(server: ScriptedServer, transport: Transport) -> None:
     for start in (0, 2, 4):
         server.answer(page([start, start + 1], 6))
     assert listed(transport) == list(range(6))
@@ -648,7 +644,7 @@ def test_pages_may_be_smaller_than_asked_for(server: "ScriptedServer", transport
 
 @pytest.mark.parametrize("status", [500, 429, 401, 404])
 def test_an_error_on_a_later_page_is_raised_never_a_part(
-    server: "ScriptedServer", transport: Transport, status: int
+    server: ScriptedServer, transport: Transport, status: int
 ) -> None:
     """The library gives page 1 as the whole list: for a capture, silent loss."""
     server.answer(page(list(range(200)), 400))
@@ -669,7 +665,7 @@ def test_an_error_on_a_later_page_is_raised_never_a_part(
     ids=["vanished", "grew", "slipped", "too-many", "twice"],
 )
 def test_a_list_that_changes_while_it_is_read_is_read_again(
-    server: "ScriptedServer", transport: Transport, first: list[dict[str, Any]]
+    server: ScriptedServer, transport: Transport, first: list[dict[str, Any]]
 ) -> None:
     for answer in first:
         server.answer(answer)
@@ -678,7 +674,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(
     assert len(server.seen) == len(first) + 1
 
 
-def test_a_list_that_never_adds_up_is_unavailable(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_list_that_never_adds_up_is_unavailable(server: ScriptedServer, transport: Transport) -> None:
     for _ in range(4):
         server.answer(page([1, 2], 3))
     with pytest.raises(Unavailable, match="kept changing"):
@@ -698,7 +694,7 @@ def test_a_list_that_never_adds_up_is_unavailable(server: "ScriptedServer", tran
     ],
 )
 def test_a_list_of_the_wrong_shape_is_rejected(
-    server: "ScriptedServer", transport: Transport, body: dict[str, Any]
+    server: ScriptedServer, transport: Transport, body: dict[str, Any]
 ) -> None:
     server.answer(body)
     with pytest.raises(Rejected, match="something unexpected"):
@@ -706,7 +702,7 @@ def test_a_list_of_the_wrong_shape_is_rejected(
 
 
 def test_a_list_without_end_is_given_up(
-    server: "ScriptedServer", transport: Transport, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_PAGES", 3)
     for each in range(3):
@@ -719,7 +715,7 @@ def test_a_list_without_end_is_given_up(
 
 
 def test_threads_share_few_connections_and_none_is_left_open(
-    server: "ScriptedServer", transport: Transport
+    server: ScriptedServer, transport: Transport
 ) -> None:
     def step(handler: Any) -> None:
         body = json.dumps({"thing": {"id": int(handler.path.rpartition("/")[2])}}).encode()
@@ -737,7 +733,7 @@ def test_threads_share_few_connections_and_none_is_left_open(
     assert transport._sessions._idle == []
 
 
-def test_a_failed_call_gives_its_session_back(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_failed_call_gives_its_session_back(server: ScriptedServer, transport: Transport) -> None:
     for _ in range(5):
         server.answer({"id": "x", "message": "y"}, 500)
         caught(transport)
@@ -745,7 +741,7 @@ def test_a_failed_call_gives_its_session_back(server: "ScriptedServer", transpor
     assert server.connections == 1
 
 
-def test_a_closed_transport_says_so(server: "ScriptedServer", transport: Transport) -> None:
+def test_a_closed_transport_says_so(server: ScriptedServer, transport: Transport) -> None:
     transport.close()
     transport.close()
     with pytest.raises(Rejected, match="closed"):

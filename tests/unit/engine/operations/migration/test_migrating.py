@@ -23,7 +23,7 @@ from kubisnap.engine.errors import (
 )
 from kubisnap.engine.operations.migration import Retirement, migrate
 from tests.unit.engine.road import REGION, Road, written
-from tests.unit.engine.world import ProcessDied, World
+from tests.unit.engine.world import ProcessDied, World, spec
 
 
 @pytest.fixture
@@ -193,11 +193,24 @@ def test_what_was_given_up_is_begun_anew(road: Road) -> None:
     assert road.steps("elsewhere") == ALL
 
 
-def test_a_second_one_needs_another_name(road: Road) -> None:
-    road.go()
-    with pytest.raises(AlreadyExists):
-        road.plan()
+def test_what_came_to_its_end_is_not_done_again(road: Road) -> None:
+    first = road.go()
+    road.world.scale(4)
+    before = road.sandbox.dump("other")
+    plan = road.plan()
+    assert plan.over
+    again = road.go(plan)
+    assert road.steps("web") == road.steps("web-sandbox") == ALL
+    assert road.sandbox.dump("other") == before
+    assert again.id == first.id
+    assert all(step.before for step in again.steps)
     assert road.plan(name="web-2").done == ()
+
+
+def test_a_name_that_another_cluster_has_is_refused(road: Road) -> None:
+    road.world.create(spec("web-2", rich=False))
+    with pytest.raises(AlreadyExists):
+        road.plan(name="web-2")
 
 
 def test_a_plan_is_carried_out_from_where_it_was_made_only(road: Road) -> None:

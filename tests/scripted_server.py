@@ -4,13 +4,11 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
-
-import pytest
 
 Step: TypeAlias = Callable[[BaseHTTPRequestHandler], None]
 
@@ -46,8 +44,13 @@ class ScriptedServer:
         self._thread.start()
 
     @property
+    def end_point(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v2/"
+        """Where it is, as DigitalOcean's adapter wants it."""
+        return f"{self.end_point}/v2/"
 
     @property
     def last(self) -> Seen:
@@ -187,10 +190,3 @@ def _reset(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    script = ScriptedServer()
-    yield script
-    script.stop()
