@@ -192,7 +192,7 @@ def found_sizes(known: Iterable[Known], need: Size, *, architecture: str, region
         FoundSize(item.cloud, offer, region, offer.monthly_at(region) if region else lowest(offer))
         for item in (there if region else known)
         if item.catalogue is not None
-        for offer in item.catalogue.sizes
+        for offer in (size.with_disk(need.disk_gib) for size in item.catalogue.sizes)
         if (region in offer.regions if region else offer.regions)
         if satisfies(offer, _of(need, architecture or offer.architecture))
     ]

@@ -143,7 +143,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
     `features` are what else it can do. `subnet_needed`: a network alone holds no servers and no load
     balancers. `groups_in_network`: firewalls and tags are parts of a network. `keys_in_region`: an SSH key
-    is there in one region only. `own_disks`: a server's disk is as large as is asked for. `reserved_ranges` are address ranges that no network may overlap,
+    is there in one region only. `own_disks`: a server's disk is as large as is asked for.
+    `reserved_ranges` are address ranges that no network may overlap,
     `network_prefixes` the shortest and longest prefix of one.
     `volumes` and `balancers` are what there is, the one in use first. `seconds` is how long things of a
     kind take to make, roughly. `dated` (ISO 8601) is the day that offers and prices are of. At a

@@ -62,6 +62,8 @@ def _problems(catalogue: Catalogue, cloud: str) -> Iterator[str]:
     for size in catalogue.sizes:
         if not all(0 <= number < _LARGEST for number in (size.vcpus, size.memory_mib, size.disk_gib)):
             yield f"{size.name} has impossible figures"
+        if size.disk_up_to and not (catalogue.own_disks and size.disk_gib <= size.disk_up_to < _LARGEST):
+            yield f"{size.name} has no disk of its own that could be larger"
     for volume in catalogue.volumes:
         if not 1 <= volume.smallest_gib <= volume.largest_gib < _LARGEST:
             yield f"no volume of {volume.name} has a possible size"
@@ -90,7 +92,7 @@ def _prices(catalogue: Catalogue) -> Iterator[Decimal]:
     prices = catalogue.prices
     found = [prices.volume_gib, prices.load_balancer, prices.reserved_ip]
     for size in catalogue.sizes:
-        found += [size.hourly, size.monthly, *size.monthly_in.values()]
+        found += [size.hourly, size.monthly, size.gib_monthly, *size.monthly_in.values()]
     found += [volume.gib_monthly for volume in catalogue.volumes]
     found += [balancer.monthly for balancer in catalogue.balancers]
     yield from (price if price.is_finite() else Decimal(-1) for price in found)

@@ -16,7 +16,9 @@ from kubisnap.engine.domain.catalogue import (
 from kubisnap.engine.domain.resources import Kind
 
 
-def _flavor(name: str, vcpus: int, gib: int, disk: int, *regions: str, arch: str = X86_64) -> SizeOffer:
+def _flavor(
+    name: str, vcpus: int, gib: int, disk: int, *regions: str, arch: str = X86_64, up_to: int = 0
+) -> SizeOffer:
     return SizeOffer(
         name=name,
         vcpus=vcpus,
@@ -26,6 +28,7 @@ def _flavor(name: str, vcpus: int, gib: int, disk: int, *regions: str, arch: str
         monthly=Decimal(0),
         regions=frozenset(regions),
         architecture=arch,
+        disk_up_to=up_to,
     )
 
 
@@ -37,7 +40,7 @@ STACK = Catalogue(
     sizes=(
         _flavor("m1.tiny", 1, 1, 10, *_HERE),
         _flavor("m1.small", 1, 2, 50, *_HERE),
-        _flavor("m1.medium", 2, 4, 80, *_HERE),
+        _flavor("m1.medium", 2, 4, 20, *_HERE, up_to=500),
         _flavor("m1.large", 4, 16, 160, *_HERE),
         _flavor("m1.xlarge", 8, 32, 320, *_HERE),
         _flavor("r1.xlarge", 8, 64, 320, *_HERE),
@@ -49,8 +52,9 @@ STACK = Catalogue(
         ImageOffer(name="bookworm", os="debian-12", regions=_HERE),
     ),
     kinds=frozenset(Kind),
-    features=frozenset(Feature) - {Feature.PUBLIC_ADDRESSES, Feature.MANY_SSH_KEYS},
+    features=frozenset(Feature) - {Feature.PUBLIC_ADDRESSES, Feature.MANY_SSH_KEYS, Feature.HTTP},
     subnet_needed=True,
+    own_disks=True,
     reserved_ranges=("10.0.0.0/12",),
     network_prefixes=(18, 28),
     volumes=(VolumeOffer(name="lvm", smallest_gib=4, largest_gib=2048),),

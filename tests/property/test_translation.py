@@ -193,7 +193,7 @@ def _satisfies(offer: SizeOffer, need: Size) -> bool:
         offer.architecture == (need.architecture or X86_64)
         and offer.vcpus >= need.vcpus
         and offer.memory_mib >= need.memory_mib
-        and offer.disk_gib >= need.disk_gib
+        and max(offer.disk_gib, offer.disk_up_to) >= need.disk_gib
     )
 
 
@@ -222,13 +222,13 @@ def _check_pools(spec: ClusterSpec, target: Catalogue, found: Translation) -> No
         assert offer is not None
         assert region in offer.regions
         assert _satisfies(offer, old.size)
-        price = offer.monthly_at(region)
-        cheaper = [
-            item.name
+        price = offer.with_disk(old.size.disk_gib).monthly_at(region)
+        others = [
+            item.with_disk(old.size.disk_gib).monthly_at(region)
             for item in target.sizes
-            if region in item.regions and _satisfies(item, old.size) and 0 < item.monthly_at(region) < price
+            if region in item.regions and _satisfies(item, old.size)
         ]
-        assert not cheaper
+        assert not [other for other in others if 0 < other < price]
         image = next(item for item in target.images if item.name == new.image.pins[target.cloud])
         assert image.os == old.image.os
         assert region in image.regions
@@ -245,6 +245,8 @@ def _check_network(spec: ClusterSpec, target: Catalogue, taken: tuple[str, ...],
     assert [(choice.wanted, choice.chosen) for choice in told] == (
         [(str(old), str(new))] if old != new else []
     )
+    for before, after in zip(_addresses(spec), _addresses(found.spec), strict=True):
+        assert _place(before, old) == _place(after, new)
     if Kind.NETWORK not in target.kinds:
         assert old == new
         return
@@ -255,6 +257,23 @@ def _check_network(spec: ClusterSpec, target: Catalogue, taken: tuple[str, ...],
     if old != new:
         may = shortest <= old.prefixlen <= longest
         assert not may or any(old.overlaps(other) for other in blocked)
+
+
+def _addresses(spec: ClusterSpec) -> list[str]:
+    """Return every range in a spec but the network's own, in the order of writing."""
+    rules = [rule for firewall in spec.firewalls for rule in firewall.allow]
+    named = [source for rule in rules for source in rule.sources if source not in set(Role)]
+    return [*(subnet.cidr for subnet in spec.network.subnets), *named]
+
+
+def _place(text: str, network: IPv4Network) -> tuple[int, int] | str:
+    """Return where a range is in a network: its offset and prefix; the range itself where it is outside."""
+    part = ip_network(text)
+    if part == network:
+        return "all of it"
+    if not isinstance(part, IPv4Network) or not part.subnet_of(network):
+        return text
+    return int(part.network_address) - int(network.network_address), part.prefixlen
 
 
 def _check_nothing_unlisted_is_lost(target: Catalogue, found: Translation, resources: list[Desired]) -> None:
@@ -324,6 +343,9 @@ class _Left:
                 server = self.there[Key(Kind.SERVER, name)]
                 assert isinstance(server, Server)
                 assert not pool.bootstrap or server.user_data or self.lost("runs no script", pool.name)
+                size = self.target.size(server.size)
+                assert size is not None
+                assert max(size.disk_gib, server.disk_gib) >= pool.size.disk_gib
                 absent = {key.name for key in self.spec.ssh_keys} - set(server.ssh_keys)
                 assert all(self.lost("SSH key", key) or self.lost("no ssh-key", key) for key in absent)
                 reached = Feature.PUBLIC_ADDRESSES in features or name in addressed

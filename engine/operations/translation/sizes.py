@@ -107,10 +107,13 @@ def target_size(
             problem = f"{catalogue.cloud} has no size {mapped.name!r} in {region.name}"
             here = some((item.name for item in offered(catalogue, region)), like=mapped.name)
             raise InvalidInput(mapped.field, problem, advice=f"sizes: {here}")
-        return FoundSize(offer, "as mapped")
+        return FoundSize(offer.with_disk(pool.size.disk_gib), "as mapped")
     offer = catalogue.size(pin)
     if offer is not None and region.name in offer.regions:
-        return FoundSize(offer, "as before" if source.cloud == catalogue.cloud else "as pinned")
+        return FoundSize(
+            offer.with_disk(pool.size.disk_gib),
+            "as before" if source.cloud == catalogue.cloud else "as pinned",
+        )
     found = cheapest(pool.size, region, catalogue)
     if found is not None and pin:
         return FoundSize(found.offer, f"{pin} is not to be had; {found.note}")
@@ -127,7 +130,11 @@ def too_large(pool: PoolSpec, region: Region, catalogue: Catalogue) -> str:
     """Say that no size is large enough for a pool, and what the largest is."""
     need = pool.size
     told = f"no size in {region.name} for pool {pool.name} ({describe_size(need)})"
-    here = [item for item in offered(catalogue, region) if item.architecture == architecture_of(need)]
+    here = [
+        item.with_disk(item.disk_up_to)
+        for item in offered(catalogue, region)
+        if item.architecture == architecture_of(need)
+    ]
     if not here:
         return f"{told}: it has none that is {architecture_of(need)}"
     most = [

@@ -57,6 +57,10 @@ HOSTILE: dict[str, tuple[bytes | Catalogue, str]] = {
         write_catalogue(CATALOGUE).replace(b'"monthly":"96"', b'"monthly":"NaN"'),
         "is not a price",
     ),
+    "a disk that is nobody's own": (
+        changed(sizes=(msgspec.structs.replace(CATALOGUE.sizes[0], disk_up_to=999),)),
+        "large has no disk of its own",
+    ),
     "a volume that cannot be": (
         changed(volumes=(VolumeOffer(name="v", smallest_gib=9, largest_gib=8),)),
         "no volume of v has a possible size",

@@ -135,6 +135,29 @@ def test_a_size_that_was_pinned_finds_one_of_its_architecture_with_all_that_it_h
     assert found.image.pins == {"acme": "noble-arm", "other": "noble-arm"}
 
 
+def test_a_disk_that_can_be_larger_is_told_and_paid_for_whoever_chose_the_size() -> None:
+    growing = msgspec.structs.replace(
+        size("growing", 2, 4, 20, "10"), disk_up_to=500, gib_monthly=Decimal("0.10")
+    )
+    there = catalogue(cloud="other", sizes=(growing, *CATALOGUE.sizes), own_disks=True)
+    need = Size(vcpus=2, memory_mib=4096, disk_gib=100)
+    grown = "2 vCPU, 4 GiB, 100 GiB disk"
+
+    for pool, text, note in (
+        (need, "{}", f"{grown}; cheapest of 2 that do; $18.00/mo each"),
+        (need, "sizes: {workers: growing}", f"{grown}; as mapped; $18.00/mo each"),
+        (
+            msgspec.structs.replace(need, pins={"other": "growing"}),
+            "{}",
+            f"{grown}; as pinned; $18.00/mo each",
+        ),
+    ):
+        source = complete(with_workers(size=pool), CATALOGUE)
+        found = translate(source, there, mapping=mapping(text))
+        assert notes(found)["size of pool workers"] == note
+        assert found.losses == ()
+
+
 def test_a_cluster_that_is_told_to_go_elsewhere_is_not_near_its_old_place_any_more() -> None:
     source = complete(changed(placement=Placement(cloud="acme", place="paris")), CATALOGUE)
 
@@ -346,8 +369,7 @@ def test_the_largest_in_each_respect_is_named_and_an_architecture_that_is_not_th
     for need, problem in (
         (
             Size(vcpus=9),
-            "the largest: many (8 vCPU, 8 GiB, 10 GiB disk), "
-             "wide (2 vCPU, 64 GiB, 10 GiB disk), deep (1 vCPU, 1 GiB, 900 GiB disk)",
+            "many (8 vCPU, 8 GiB, 10 GiB disk), wide (2 vCPU, 64 GiB, 10 GiB disk), deep (1 vCPU, 1 GiB, 900",
         ),
         (Size(vcpus=1, architecture=ARM64), "it has none that is arm64"),
     ):  # fmt: skip
