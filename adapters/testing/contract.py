@@ -283,9 +283,7 @@ class CloudContract(Crowds):
         balancer = bench.sample(Kind.LOAD_BALANCER)
         assert isinstance(balancer, LoadBalancer)
         request = bench.request(BALANCER, msgspec.structs.replace(balancer, forward=forward))
-        accepted = bench.insist(
-            lambda: bench.cloud.update(request, before.id, frozenset({"forward"}))
-        )
+        accepted = bench.insist(lambda: bench.cloud.update(request, before.id, frozenset({"forward"})))
         after = bench.wait(Kind.LOAD_BALANCER, accepted)
         assert after.id == before.id
         assert after.properties == before.properties | {"forward": msgspec.to_builtins(forward)}

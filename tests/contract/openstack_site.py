@@ -118,9 +118,7 @@ def _external(admin: Any, mark: str, later: ExitStack) -> str:
         provider_physical_network=mark[:64],
     )
     later.callback(admin.network.delete_network, network.id)
-    admin.network.create_subnet(
-        network_id=network.id, ip_version=4, cidr="198.18.0.0/24", enable_dhcp=False
-    )
+    admin.network.create_subnet(network_id=network.id, ip_version=4, cidr="198.18.0.0/24", enable_dhcp=False)
     return mark
 
 
