@@ -59,11 +59,14 @@ def administrator() -> openstack.connection.Connection:
 
 
 @contextmanager
-def site(projects: int = 2) -> Iterator[OpenStackSite]:
-    """Give a site with so many projects; what was made for it is removed at the end."""
+def site(projects: int = 2, *, flavor: tuple[int, int, int] = (64, 1, 1)) -> Iterator[OpenStackSite]:
+    """Give a site with so many projects; what was made for it is removed at the end.
+
+    `flavor` has so many MiB of memory, virtual processors and GiB of disk.
+    """
     made = ExitStack()
     try:
-        yield _without_warnings(lambda: _made(administrator(), projects, made))
+        yield _without_warnings(lambda: _made(administrator(), projects, flavor, made))
     finally:
         _without_warnings(made.close)
 
@@ -75,7 +78,7 @@ def _without_warnings(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _made(admin: Any, projects: int, later: ExitStack) -> OpenStackSite:
+def _made(admin: Any, projects: int, size: tuple[int, int, int], later: ExitStack) -> OpenStackSite:
     mark = f"kubisnap-test-{uuid.uuid4().hex[:8]}"
     later.callback(admin.close)
     external = _external(admin, mark, later)
@@ -90,7 +93,8 @@ def _made(admin: Any, projects: int, later: ExitStack) -> OpenStackSite:
         os_version="24.04",
     )
     later.callback(admin.image.delete_image, image.id)
-    flavor = admin.compute.create_flavor(name=mark, ram=64, vcpus=1, disk=1)
+    memory, vcpus, disk = size
+    flavor = admin.compute.create_flavor(name=mark, ram=memory, vcpus=vcpus, disk=disk)
     later.callback(admin.compute.delete_flavor, flavor.id)
     _volume_type(admin)
     made = [_project(admin, f"{mark}-{number}", later) for number in range(projects)]

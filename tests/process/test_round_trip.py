@@ -8,13 +8,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from kubisnap.adapters.aws.simulator import AwsSimulator
@@ -24,6 +24,7 @@ from kubisnap.engine.domain import events as ev
 from kubisnap.engine.domain.model import ClusterSpec, neutral
 from kubisnap.engine.journal.log import open_journal
 from kubisnap.engine.operations.translation import renumbered
+from tests.contract.openstack_site import site
 from tests.process.stage import PUBLIC_KEY
 
 _KEPT = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
@@ -64,7 +65,7 @@ class Traveller:
     """Types commands in a folder of its own, with credentials for every cloud."""
 
     home: Path
-    clouds: Mapping[str, str]
+    clouds: dict[str, str]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         keep = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -141,28 +142,41 @@ def expected(before: ClusterSpec, reports: list[dict[str, Any]]) -> ClusterSpec:
     return before
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", ["demo", "rich"])
-def test_what_is_declared_is_the_same_after_going_round(traveller: Traveller, kind: str) -> None:
-    if kind == "demo":
-        traveller.run("create", "web", "--cloud", "digitalocean", "--yes")
-    else:
-        (traveller.home / "cluster.yaml").write_text(_RICH, encoding="utf-8")
-        traveller.run("apply", "-f", "cluster.yaml", "--yes")
-    before = traveller.spec("web")
-    reports = [
-        traveller.migrate("web", "aws", "web-aws"),
-        traveller.migrate("web-aws", "hetzner", "web-hetzner"),
-        traveller.migrate("web-hetzner", "digitalocean", "web-do"),
-    ]
-    assert neutral(traveller.spec("web-do")) == neutral(expected(before, reports))
+def goes_round(traveller: Traveller, *clouds: str) -> ClusterSpec:
+    """Migrate from cloud to cloud and back to DigitalOcean; return what the last one is to be like."""
+    before, name, reports = traveller.spec("web"), "web", []
+    for cloud in (*clouds, "digitalocean"):
+        after = f"web-{cloud}"
+        reports.append(traveller.migrate(name, cloud, after))
+        traveller.run("plan", after, "--exit-code")
+        assert traveller.spec(after).servers() == before.servers()
+        name = after
     places = [(report["source"]["cloud"], report["target"]["cloud"]) for report in reports]
-    assert places == [("digitalocean", "aws"), ("aws", "hetzner"), ("hetzner", "digitalocean")]
-    for name in ("web", "web-aws", "web-hetzner", "web-do"):
-        traveller.run("plan", name, "--exit-code")
-        assert traveller.spec(name).servers() == before.servers()
-    assert {step.step for step in traveller.steps("web-aws")} == {
-        "preflight", "capture", "create", "verify", "cut-over",
-    }  # fmt: skip
-    assert len({step.migration for step in traveller.steps("web-aws")}) == 2, "one that came, one that left"
-    assert msgspec.structs.replace(before, name="web") == traveller.spec("web"), "the first was not touched"
+    assert places == list(pairwise(("digitalocean", *clouds, "digitalocean")))
+    assert traveller.spec("web") == before, "the first was not touched"
+    traveller.run("plan", "web", "--exit-code")
+    for passed in (f"web-{cloud}" for cloud in clouds):
+        steps = traveller.steps(passed)
+        assert {step.step for step in steps} == {"preflight", "capture", "create", "verify", "cut-over"}
+        assert len({step.migration for step in steps}) == 2, "one that came, one that left"
+    return expected(before, reports)
+
+
+@pytest.mark.long
+def test_what_is_declared_is_the_same_after_going_round(traveller: Traveller) -> None:
+    """With every kind of resource: subnets, groups, HTTP and scripts come back where a cloud can hold them."""
+    (traveller.home / "cluster.yaml").write_text(_RICH, encoding="utf-8")
+    traveller.run("apply", "-f", "cluster.yaml", "--yes")
+    wanted = goes_round(traveller, "aws", "hetzner")
+    assert neutral(traveller.spec("web-digitalocean")) == neutral(wanted)
+
+
+@pytest.mark.long
+@pytest.mark.openstack
+def test_so_it_is_for_the_demos_cluster_over_openstack(traveller: Traveller) -> None:
+    with site(1, flavor=(2048, 2, 60)) as openstack:
+        traveller.clouds |= openstack.settings[0]
+        traveller.run("create", "web", "--cloud", "digitalocean", "--yes")
+        wanted = goes_round(traveller, "aws", "openstack", "hetzner")
+        assert neutral(traveller.spec("web-digitalocean")) == neutral(wanted)
+        traveller.run("delete", "web-openstack", "--yes=web-openstack")
