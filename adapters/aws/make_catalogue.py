@@ -122,9 +122,10 @@ _FAMILIES: dict[str, tuple[str, int, str, frozenset[str]]] = {
 """Architecture, GiB of memory a vCPU, what an hour of `large` costs (in proportion to vCPUs), where it is."""
 
 
-def disk_of(vcpus: int) -> int:
-    """Return the GiB of a root volume: EC2's sizes have none of their own, so 20 a vCPU, 320 at most."""
-    return min(320, 20 * vcpus)
+DISK_GIB = 20
+"""Of a root volume for which nobody asks more: EC2's sizes have none of their own."""
+LARGEST_DISK_GIB = 16384
+"""The page "Amazon EBS general purpose SSD volumes" of AWS's documentation."""
 
 
 def _machines() -> Iterator[tuple[str, int, Decimal, str, Decimal, frozenset[str]]]:
@@ -149,8 +150,7 @@ def _machines() -> Iterator[tuple[str, int, Decimal, str, Decimal, frozenset[str
 def _size(
     name: str, vcpus: int, memory: Decimal, architecture: str, machine: Decimal, regions: frozenset[str]
 ) -> SizeOffer:
-    disk = disk_of(vcpus)
-    hourly = machine + GIB_MONTHLY * disk / HOURS
+    hourly = machine + GIB_MONTHLY * DISK_GIB / HOURS
     monthly = {
         region: _cents(hourly * HOURS * Decimal(REGIONS[region][3]) + ADDRESS_HOURLY * HOURS)
         for region in sorted(regions)
@@ -160,7 +160,9 @@ def _size(
         name=name,
         vcpus=vcpus,
         memory_mib=int(memory * 1024),
-        disk_gib=disk,
+        disk_gib=DISK_GIB,
+        disk_up_to=LARGEST_DISK_GIB,
+        gib_monthly=GIB_MONTHLY,
         hourly=(usual / HOURS).quantize(Decimal("0.00001"), ROUND_HALF_UP),
         monthly=usual,
         regions=regions,
@@ -202,6 +204,7 @@ def offers() -> Catalogue:
         limits=Limits(parallel=16, per_second=10.0, burst=100, requests_for_all=40),
         features=frozenset(Feature) - {Feature.HTTP, Feature.MANY_SSH_KEYS},
         subnet_needed=True,
+        own_disks=True,
         groups_in_network=True,
         keys_in_region=True,
         reserved_ranges=("169.254.0.0/16", "172.17.0.0/16"),

@@ -97,7 +97,7 @@ class Servers(Listed[wire.Instance, Server]):
                     "DeviceName": image.root_device_name,
                     "Ebs": {
                         "VolumeType": "gp3",
-                        "VolumeSize": size.disk_gib,
+                        "VolumeSize": max(size.disk_gib, server.disk_gib),
                         "Encrypted": True,
                         "DeleteOnTermination": True,
                     },

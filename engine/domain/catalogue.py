@@ -74,7 +74,7 @@ class SizeOffer(msgspec.Struct, frozen=True, kw_only=True):
         return self.hourly * self.monthly_in[region] / self.monthly
 
     def with_disk(self, gib: int) -> "SizeOffer":
-        """Return the offer as it is with a disk of so many GiB, its price included; itself if there is none."""
+        """Return the offer with a disk of so many GiB, in its price, too; itself if there is none."""
         more = gib - self.disk_gib
         if more <= 0 or gib > self.disk_up_to:
             return self

@@ -7,13 +7,16 @@ starts) is no evidence here: see the unit tests of the adapter.
 from collections.abc import Iterator
 from typing import ClassVar
 
+import boto3
+import msgspec
 import pytest
 
 from kubisnap.adapters import aws
 from kubisnap.adapters.aws import Aws
 from kubisnap.adapters.aws.sessions import Access
 from kubisnap.adapters.aws.simulator import AwsSimulator
-from kubisnap.adapters.testing import CloudContract, Settle
+from kubisnap.adapters.testing import Bench, CloudContract, Settle
+from kubisnap.adapters.testing.bench import SERVER
 from kubisnap.engine.domain.resources import Kind
 from kubisnap.engine.errors import Denied
 from kubisnap.engine.ports import Cloud
@@ -79,3 +82,21 @@ class TestAws(CloudContract):
     def test_without_half_of_a_key_nothing_opens(self) -> None:
         with pytest.raises(Denied):
             aws.factory({"AWS_ACCESS_KEY_ID": "AKIAFIRST"})
+
+    def test_a_server_has_as_large_a_disk_as_was_asked_for(
+        self, bench: Bench, simulator: AwsSimulator
+    ) -> None:
+        made = bench.make(SERVER, msgspec.structs.replace(bench.server, disk_gib=77))
+        client = boto3.client(
+            "ec2",
+            region_name=self.region,
+            endpoint_url=simulator.url,
+            aws_access_key_id="AKIAFIRST",
+            aws_secret_access_key=_SECRET,
+        )
+        instance = made.id.rpartition("/")[2]
+        (volume,) = client.describe_volumes(
+            Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
+        )["Volumes"]
+        assert volume["Size"] == 77
+        client.close()

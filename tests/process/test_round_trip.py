@@ -1,4 +1,4 @@
-"""A cluster goes round: DigitalOcean, AWS, OpenStack where one runs, Hetzner, DigitalOcean; and is what it was.
+"""A cluster goes round: DigitalOcean, AWS, OpenStack if one runs, Hetzner, DigitalOcean; and is what it was.
 
 By the real command, over HTTP, against servers on loopback: DigitalOcean's and Hetzner's are ours (held to
 their published descriptions), AWS's is moto, OpenStack is a real control plane.

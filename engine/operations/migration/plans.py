@@ -88,8 +88,8 @@ def prepare_migration(
     `steps` are the names of those to take. `region` is the one asked for, by any of its names, or empty;
     `name` is the new cluster's, by default the old one's with the cloud behind it. With `strict` nothing
     may be lost there.
-    Raises `Refused`, `LossesRefused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what `prepare_create` and
-    `prepare_change` raise.
+    Raises `Refused`, `LossesRefused`, `Locked`, `StillUnfinished`, `AnotherMigration`, and what
+    `prepare_create` and `prepare_change` raise.
     """
     refuse_if_held(state, context)
     begun = _still_wanted(journal, under_way(state, steps) or _over(state, cloud, name))
