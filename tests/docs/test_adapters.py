@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kubisnap.engine import errors
+from kubisnap.engine.errors import CloudError
+from kubisnap.engine.ports import Cloud
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/adapters.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)```\n", PAGE, flags=re.DOTALL))
@@ -89,3 +93,20 @@ def test_the_adapter_keeps_the_contract_and_makes_a_cluster(shop: Path, shed: st
     assert "web  shed/shed-1  Kubernetes 1.34  ready" in told
     assert "scale web workers 2→3" in told
     assert "delete web" in told
+
+
+def is_error_of_clouds(item: object) -> bool:
+    return isinstance(item, type) and issubclass(item, CloudError)
+
+
+def test_every_error_that_an_adapter_may_raise_is_on_the_page() -> None:
+    raised = {name for name in errors.__all__ if is_error_of_clouds(getattr(errors, name))}
+    raised -= {"CloudError", "TimedOut"}  # the tree's root, and what the engine says of its own waiting
+    assert [name for name in sorted(raised) if f"`{name}" not in PAGE] == []
+
+
+def test_every_method_of_an_adapter_is_on_the_page() -> None:
+    methods = [name for name in vars(Cloud) if not name.startswith("_")]
+    assert [name for name in methods if not re.search(rf"^\| `{name}[(`]", PAGE, re.MULTILINE)] == []
+    assert len(methods) == 12
+    assert "with twelve methods" in PAGE
