@@ -362,19 +362,18 @@ def test_a_volume_is_plugged_in_once_its_server_is_at_rest(
 # Refusals
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "1/..", "1" * 19, "1:2", "é"])
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_what_is_no_id_is_nothing(cloud: Hetzner, kind: Kind, text: str) -> None:
-    resource_id = text if ":" not in text else "1:é"
-    assert cloud.observe(kind, resource_id) is None
-    with pytest.raises(ResourceMissing):
-        cloud.delete(kind, resource_id)
+def test_what_is_no_id_is_nothing(cloud: Hetzner) -> None:
+    for kind in KINDS:
+        for text in ("", "x", "-1", "1/..", "1" * 19, "1:é", "é", "1:2:3"):
+            assert cloud.observe(kind, text) is None
+            with pytest.raises(ResourceMissing):
+                cloud.delete(kind, text)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_what_cannot_be_changed_in_place_is_refused(bench: Bench, kind: Kind) -> None:
-    with pytest.raises(Rejected):
-        bench.cloud.update(bench.request(SAMPLES[kind]), "1", frozenset({"region"}))
+def test_what_cannot_be_changed_in_place_is_refused(bench: Bench) -> None:
+    for kind in KINDS:
+        with pytest.raises(Rejected):
+            bench.cloud.update(bench.request(SAMPLES[kind]), "1", frozenset({"region"}))
 
 
 def test_a_kind_that_hetzner_has_not_is_rejected(cloud: Hetzner, bench: Bench) -> None:
