@@ -1,6 +1,6 @@
 """One simulator for all of these tests; each works in accounts that are empty, and as a new cluster."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -46,11 +46,6 @@ def cloud(opened: Aws, simulator: AwsSimulator) -> Aws:
 @pytest.fixture
 def bench(cloud: Aws) -> Bench:
     return new_bench(cloud)
-
-
-@pytest.fixture
-def another_bench(cloud: Aws) -> Callable[[], Bench]:
-    return lambda: new_bench(cloud)
 
 
 def new_bench(cloud: Aws) -> Bench:

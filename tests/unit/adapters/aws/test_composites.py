@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 from kubisnap.adapters.aws import Aws
-from kubisnap.adapters.aws.simulator import Answer, AwsSimulator, Call, Cut
+from kubisnap.adapters.aws.names import place
+from kubisnap.adapters.aws.servers import Servers
+from kubisnap.adapters.aws.simulator import Answer, AwsSimulator, Cut
 from kubisnap.adapters.testing import Bench
 from kubisnap.adapters.testing.bench import BALANCER, FIREWALL, MAIN, SAMPLES, SERVER
+from kubisnap.engine.domain.model import Forward
 from kubisnap.engine.domain.resources import Key, Kind, Status
-from kubisnap.engine.errors import Conflict, Unavailable
+from kubisnap.engine.errors import CloudError, Conflict, Unavailable
 from kubisnap.engine.ports import asked_before_sending
+from tests.unit.adapters.aws.faults import failing, nothing
 
 COMPOSITES = (Kind.NETWORK, Kind.FIREWALL, Kind.LOAD_BALANCER, Kind.LOAD_BALANCER_MEMBER)
 MANY = 30
@@ -114,16 +119,9 @@ def test_an_error_of_a_later_request_is_ambiguous(
     bench.need(kind)
     simulator.before = failing(action, Answer.error("InvalidParameterValue", "no"))
 
-    with pytest.raises(Exception, match="no") as caught:
+    with pytest.raises(CloudError, match="no") as caught:
         cloud.create(bench.request(SAMPLES[kind]))
-    assert getattr(caught.value, "ambiguous", False)
-
-
-def failing(action: str, answer: object) -> "Fault":
-    def fault(call: Call) -> object | None:
-        return answer if call.action == action else None
-
-    return fault
+    assert caught.value.ambiguous
 
 
 def test_a_network_whose_first_answer_is_lost_is_found_half_made_and_gone_on_with(
@@ -133,7 +131,7 @@ def test_a_network_whose_first_answer_is_lost_is_found_half_made_and_gone_on_wit
     request = bench.request(MAIN)
     with pytest.raises(Unavailable) as caught:
         cloud.create(request)
-    simulator.after = failing("", None)
+    simulator.after = nothing
 
     assert caught.value.ambiguous
     assert [item.status for item in cloud.find(request)] == [Status.FAILED]
@@ -151,7 +149,8 @@ def test_one_that_is_whole_is_not_made_again(bench: Bench, cloud: Aws, kind: Kin
 def test_the_mark_of_the_unfinished_may_show_for_a_while_after_it_is_gone(
     bench: Bench, cloud: Aws, simulator: AwsSimulator
 ) -> None:
-    simulator.before = failing("DeleteTags", Answer(200, b"<DeleteTagsResponse><return>true</return></DeleteTagsResponse>"))
+    yes = Answer(200, b"<DeleteTagsResponse><return>true</return></DeleteTagsResponse>")
+    simulator.before = failing("DeleteTags", yes)
     accepted = cloud.create(bench.request(MAIN))
 
     assert cloud.ready(Kind.NETWORK, accepted) is None
@@ -187,18 +186,11 @@ def test_servers_that_are_there_get_behind_a_new_firewall_and_leave_it_when_it_g
 
 
 def server_groups(bench: Bench, cloud: Aws, server: str) -> set[str]:
-    from kubisnap.adapters.aws.names import place
-    from kubisnap.adapters.aws.servers import Servers
-
     item = Servers(cloud._talk).get(place(server, Kind.SERVER))
     return {group.group_id for found in item.network_interfaces or () for group in found.groups or ()}
 
 
 def test_a_load_balancer_that_moves_a_port_takes_its_servers_along(bench: Bench, cloud: Aws) -> None:
-    import msgspec
-
-    from kubisnap.engine.domain.model import Forward
-
     member = bench.make(SAMPLES[Kind.LOAD_BALANCER_MEMBER])
     wanted = msgspec.structs.replace(
         bench.sample(Kind.LOAD_BALANCER), forward=(Forward(port=80, target_port=31080),)
