@@ -60,6 +60,18 @@ def test_the_newest_image_of_its_makers_is_taken_whoever_else_publishes_one(
     assert "noble-24.04-amd64-server-20250901" in images[0]["Name"]
 
 
+def test_an_image_for_other_processors_is_rejected_before_anything_is_asked(
+    bench: Bench, cloud: Aws, simulator: AwsSimulator
+) -> None:
+    bench.need(Kind.SERVER)
+    wrong = msgspec.structs.replace(bench.server, size="t4g.small")
+
+    with pytest.raises(Rejected, match=r"does not run on a t4g\.small"):
+        cloud.create(bench.request(SERVER, wrong))
+    right = msgspec.structs.replace(wrong, image="ubuntu-24.04-arm64")
+    assert bench.make(SERVER, right).properties["image"] == "ubuntu-24.04-arm64"
+
+
 def test_asked_again_after_a_lost_answer_aws_is_given_the_same_token(
     bench: Bench, cloud: Aws, simulator: AwsSimulator
 ) -> None:
