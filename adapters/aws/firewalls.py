@@ -44,7 +44,8 @@ class Firewalls(Groups[Firewall]):
             self._let_in(at, entries_in(have), wanted)
             members = {"vpc-id": [network.id], f"tag:{CLUSTER}": [request.cluster.id]}
             for server in self.instances_in(at.region, members | {f"tag:{ROLE}": [firewall.role.value]}):
-                self._put(at, server, inside=True)
+                for interface in server.network_interfaces or ():
+                    self._put(at, interface, inside=True)
             self.finished(at)
         return Accepted(id=str(at))
 
@@ -62,12 +63,12 @@ class Firewalls(Groups[Firewall]):
         at = place(resource_id, self.kind)
         item = self.get(at)
         self._refuse_named(at)
-        servers = self.instances_in(at.region, {"instance.group-id": [at.id]})
-        if servers and UNFINISHED not in item.marked:
+        interfaces = self.interfaces_in(at)
+        if interfaces and UNFINISHED not in item.marked:
             self.unfinished(at)
         with later_request():
-            for server in servers:
-                self._put(at, server, inside=False)
+            for interface in interfaces:
+                self._put(at, interface, inside=False)
         self.remove(at)
 
     def _refuse_named(self, at: Place) -> None:
@@ -91,19 +92,18 @@ class Firewalls(Groups[Firewall]):
                     at.region, operation, wire.Nothing, GroupId=at.id, IpPermissions=permissions(entries)
                 )
 
-    def _put(self, at: Place, server: wire.Instance, *, inside: bool) -> None:
-        """Put a server's interfaces into a group, or take them out of it."""
-        for interface in server.network_interfaces or ():
-            groups = {group.group_id for group in interface.groups or ()}
-            changed = groups | {at.id} if inside else groups - {at.id}
-            if changed and changed != groups:
-                self.talk.call(
-                    at.region,
-                    "ec2.modify_network_interface_attribute",
-                    wire.Nothing,
-                    NetworkInterfaceId=interface.network_interface_id,
-                    Groups=sorted(changed),
-                )
+    def _put(self, at: Place, interface: wire.Interface | wire.NetworkInterface, *, inside: bool) -> None:
+        """Put a network interface into a group, or take it out; it must stay in one at least."""
+        groups = {group.group_id for group in interface.groups or ()}
+        changed = groups | {at.id} if inside else groups - {at.id}
+        if changed and changed != groups:
+            self.talk.call(
+                at.region,
+                "ec2.modify_network_interface_attribute",
+                wire.Nothing,
+                NetworkInterfaceId=interface.network_interface_id,
+                Groups=sorted(changed),
+            )
 
     def seen(self, region: str, item: wire.Group) -> Observed:
         """Show whom it protects and what it lets in; looks up whose the groups are that its rules name."""

@@ -56,6 +56,16 @@ class Groups(Listed[wire.Group, R]):
         every = (item for reservation in found for item in reservation.instances or ())
         return [item for item in every if not item.is_gone]
 
+    def interfaces_in(self, at: Place) -> list[wire.NetworkInterface]:
+        """Return the network interfaces in a group, whoever has them: of what is gone there is none."""
+        return self.talk.long_listed(
+            at.region,
+            "ec2.describe_network_interfaces",
+            "NetworkInterfaces",
+            wire.NetworkInterface,
+            Filters=ec2_filters({"group-id": [at.id]}),
+        )
+
     def id_of(self, item: wire.Group) -> str:
         """Return AWS's id."""
         return item.group_id
@@ -86,7 +96,7 @@ class RoleGroups(Groups[Tag]):
 
     def refuse_in_use(self, at: Place) -> None:
         """Raise `Conflict` if a server or a rule needs a group."""
-        users = [item.instance_id for item in self.instances_in(at.region, {"instance.group-id": [at.id]})]
+        users = [item.network_interface_id for item in self.interfaces_in(at)]
         users += [item.group_id for item in self.filtered(at.region, {"ip-permission.group-id": [at.id]})]
         if users:
             raise Conflict(CLOUD, f"the group {at} is in use by {', '.join(sorted(users)[:5])}")

@@ -17,6 +17,7 @@ from .family import Filters, Listed, ec2_filters, needed, present, tag_specifica
 from .firewalls import firewalls_in
 from .images import newest
 from .names import CLOUD, IMAGE, KIND, PART, POOL, ROLE, Place, digest, marks, place
+from .systems import DPKG
 
 _STATUS = {"pending": Status.CREATING, "shutting-down": Status.DELETING}
 _STALE_TOKENS = 3
@@ -74,6 +75,8 @@ class Servers(Listed[wire.Instance, Server]):
         network = needed(request, Kind.NETWORK, server.network)
         if network.region != server.region:
             raise Rejected(CLOUD, f"there is no network of {request.key} in {server.region[:60]!r}")
+        if not server.image.endswith(f"-{DPKG[size.architecture]}"):
+            raise Rejected(CLOUD, f"the image {server.image[:120]!r} does not run on a {server.size}")
         image = newest(self.talk, server.region, server.image)
         tags = marks(request, role=server.role.value, pool=server.pool, image=server.image)
         part = tags | {"Name": f"{request.name}.disk", KIND: f"{PART}{self.kind.value}"}

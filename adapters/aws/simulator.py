@@ -98,7 +98,9 @@ Fault = Callable[[Call], Answer | object | None]
 
 
 @dataclass
-class _Account:
+class SimulatedAccount:
+    """An account: its number, and what its keys may not do."""
+
     number: str
     denied: set[str] = field(default_factory=set)
 
@@ -115,7 +117,7 @@ class AwsSimulator:
         self.before: Fault = _nothing
         self.after: Fault = _nothing
         self.calls: list[Call] = []
-        self._accounts: dict[str, _Account] = {}
+        self.accounts: dict[str, SimulatedAccount] = {}
         self._stack = ExitStack()
         self._url = ""
 
@@ -160,12 +162,12 @@ class AwsSimulator:
     def add_account(self, access_key: str, *, number: str = "") -> str:
         """Let an access key open an account, a new one unless its 12 digits are given; return them."""
         found = number or str(next(_ACCOUNTS))
-        self._accounts[access_key] = _Account(found)
+        self.accounts[access_key] = SimulatedAccount(found)
         return found
 
     def deny(self, access_key: str, *actions: str) -> None:
         """Let an access key no longer do this, such as ``RunInstances``."""
-        self._accounts[access_key].denied.update(actions)
+        self.accounts[access_key].denied.update(actions)
 
     def reset(self) -> None:
         """Empty the accounts; they stay."""
@@ -173,7 +175,7 @@ class AwsSimulator:
         from moto.elbv2.models import elbv2_backends
 
         with _LOCK:
-            for number in {account.number for account in self._accounts.values()}:
+            for number in {account.number for account in self.accounts.values()}:
                 for backends in (ec2_backends, elbv2_backends):
                     if number in backends:
                         backends[number].reset()
@@ -192,7 +194,7 @@ class AwsSimulator:
             self.calls.append(call)
             said = self._gate(call) or self.before(call)
             if said is None:
-                environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._accounts[call.access_key].number
+                environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.accounts[call.access_key].number
                 done = _run(self._apps[call.service], environ)
                 said = self.after(call) or done
         if not isinstance(said, Answer):
@@ -205,7 +207,7 @@ class AwsSimulator:
 
     def _gate(self, call: Call) -> Answer | None:
         """Return what AWS answers before anything is looked at, or None."""
-        account = self._accounts.get(call.access_key)
+        account = self.accounts.get(call.access_key)
         if account is None:
             code = "AuthFailure" if call.service == "ec2" else "InvalidClientTokenId"
             return Answer.error(

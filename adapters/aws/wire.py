@@ -304,7 +304,7 @@ class NetworkInterface(Wire, kw_only=True):
     """A network interface, whoever has it."""
 
     network_interface_id: str
-    description: str = ""
+    groups: list[GroupName] | None = None
 
 
 class Quota(Wire, kw_only=True):
