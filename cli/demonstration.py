@@ -1,7 +1,8 @@
 """The demo: the main job end to end, by the very commands that a person types.
 
 Each step is a real `kubisnap` process that speaks HTTP to the simulated DigitalOcean (which says of
-itself that it is a simulator), in a temporary folder with a store, keys and a home of its own.
+itself that it is a simulator), in a temporary folder with a store, keys and a home of its own. The
+migration goes to moto, which simulates AWS, where that is installed: it comes with the tests.
 """
 
 import os
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -27,6 +29,25 @@ _KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TERM")
 """What the commands get of this process's environment; all else is the demo's own."""
 
 
+_AWS_KEY = "AKIASIMULATED"
+
+
+@contextmanager
+def _amazon() -> Iterator[str]:
+    """Give the address of a simulated AWS, empty where moto is not installed."""
+    from ..adapters.aws.simulator import AwsSimulator
+    from ..engine.errors import InvalidInput
+
+    with ExitStack() as stack:
+        try:
+            simulator = stack.enter_context(AwsSimulator(regions=("eu-central-1",)))
+        except InvalidInput:  # the demo says so where it would go on with it
+            yield ""
+            return
+        simulator.add_account(_AWS_KEY)
+        yield simulator.url
+
+
 class DemoStepFailed(Exception):
     """A command of the demo exited with something else than 0."""
 
@@ -34,9 +55,12 @@ class DemoStepFailed(Exception):
 class _Stage:
     """Runs the commands and prints them as a person would see them."""
 
-    def __init__(self, folder: Path, simulator: DigitalOceanSimulator, out: TextIO, *, color: bool) -> None:
+    def __init__(
+        self, folder: Path, simulator: DigitalOceanSimulator, amazon: str, out: TextIO, *, color: bool
+    ) -> None:
         self.folder = folder
         self.simulator = simulator
+        self.amazon = amazon
         self._out = out
         self._color = color
         self._number = 0
@@ -60,6 +84,9 @@ class _Stage:
             "KUBISNAP_ACTOR": os.environ.get("KUBISNAP_ACTOR", "demo"),
             "DIGITALOCEAN_TOKEN": _TOKENS[account],
             "DIGITALOCEAN_END_POINT": self.simulator.url,
+            "AWS_ACCESS_KEY_ID": _AWS_KEY,
+            "AWS_SECRET_ACCESS_KEY": "simulated",
+            "AWS_ENDPOINT_URL": self.amazon,
             **({"FORCE_COLOR": "1"} if self._color else {"NO_COLOR": "1"}),
             "PYTHONIOENCODING": "utf-8",
         }
@@ -89,8 +116,9 @@ def run_demo(session: Session) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="kubisnap-demo-") as folder,
         DigitalOceanSimulator(accounts=_TOKENS, boot_seconds=1.5, action_seconds=0.5) as simulator,
+        _amazon() as amazon,
     ):
-        stage = _Stage(Path(folder), simulator, out, color=session.colored(out))
+        stage = _Stage(Path(folder), simulator, amazon, out, color=session.colored(out))
         try:
             equal = _play(stage)
         except (DemoStepFailed, subprocess.TimeoutExpired) as error:
@@ -138,8 +166,20 @@ def _play(stage: _Stage) -> bool:
         store="elsewhere.sqlite",
     )
 
+    stage.scene("Move it to another cloud while it goes on serving")
+    names = ["web-eu", "web-sim"]
+    if stage.amazon:
+        stage.run(
+            'kubisnap migrate web-eu --to aws:eu-central-1 --as web-aws --no-reach -m "we can leave" --yes',
+            account="second",
+            store="elsewhere.sqlite",
+        )
+        names.append("web-aws")
+    else:
+        stage.say("left out: this one needs a simulated AWS, which comes with the tests (make demo)")
+
     stage.scene("Is it the same cluster? Compare what was intended")
-    equal = _compare(stage)
+    equal = _compare(stage, names)
 
     stage.scene("The audit log: who did what, when and why")
     stage.run("kubisnap log")
@@ -170,14 +210,14 @@ def _parts(spec: ClusterSpec) -> list[str]:
     ]
 
 
-def _compare(stage: _Stage) -> bool:
-    """Compare the intent in the archive with that of both restored clusters, and with what there is."""
+def _compare(stage: _Stage, names: list[str]) -> bool:
+    """Compare the intent in the archive with that of the clusters made from it, and with what there is."""
     archive = stage.folder / "web.ksnap"
     unpacked = from_file(str(archive))
     captured, info = unpacked.cluster.spec, unpacked.info
     equal = True
     with open_journal(f"sqlite:///{stage.folder / 'elsewhere.sqlite'}") as journal:
-        for name in ("web-eu", "web-sim"):
+        for name in names:
             state = journal.state(journal.cluster_id(name))
             spec = state.spec()
             same = neutral(spec) == neutral(captured) and len(spec.servers()) == sum(
