@@ -46,7 +46,6 @@ from .render.migrations import Tree, plan_document, plan_text, report_document, 
 from .session import Session
 from .stopping import stopping_at_once
 
-_SSH: Final = 22
 _PATIENCE: Final = 60.0
 """Seconds in which a new server is to answer: it has booted when its cloud says so, its services may not."""
 _ONE_TRY: Final = 5.0
@@ -229,7 +228,7 @@ def _writer(wish: Wish, context: Context) -> Callable[[Capture], Written]:
     return write
 
 
-def answers(address: str, *, context: Context, port: int = _SSH, patience: float = _PATIENCE) -> str:
+def answers(address: str, port: int, *, context: Context, patience: float = _PATIENCE) -> str:
     """Try for a minute whether something listens at an address; return what is wrong, or nothing."""
     deadline = context.clock.monotonic() + patience
     while True:

@@ -22,6 +22,7 @@ from .facts import addresses, lines
 from .inventory import Host
 
 MAX_BYTES = 4000
+_SSH = 22
 VERSION = 1
 _Word: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._:-]{0,128}\Z")]
 _ID = re.compile(r"([a-z0-9][a-z0-9.-]{0,62}):([0-9a-f]{16})")
@@ -170,7 +171,12 @@ def _parsed(text: str, path: str) -> tuple[Claim | None, str]:
 
 def observed(sight: Sight, claim: Claim) -> Observed:
     """Return a claimed host as the engine sees servers."""
-    told = {"public_ip": sight.host.address, "host": sight.host.name, "private_ip": _private(sight)}
+    told = {
+        "public_ip": sight.host.address,
+        "host": sight.host.name,
+        "private_ip": _private(sight),
+        "ssh_port": "" if sight.host.port == _SSH else str(sight.host.port),
+    }
     return Observed(
         kind=Kind.SERVER,
         id=resource_id(sight.host.name, claim.id),

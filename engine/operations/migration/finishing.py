@@ -72,7 +72,8 @@ def _reached(
 ) -> tuple[list[str], list[str], list[str]]:
     """Try each server that lets everybody in by SSH: what answers, what does not, what was not tried."""
     addresses = dict(_addresses(target))
-    tried = {key: address for key, address in addresses.items() if _lets_in(target, key)}
+    walls = Kind.FIREWALL in seen.catalogue.kinds
+    tried = {key: address for key, address in addresses.items() if not walls or _lets_in(target, key)}
     if seen.catalogue.simulated:
         return [], [], ["whether servers answer was not tried: they are simulated"]
     if journey.reach is None:
@@ -82,9 +83,10 @@ def _reached(
     servers = [key for key in target.bindings if key.kind is Kind.SERVER]
     unasked = sorted(str(key) for key in servers if key not in tried)
     with ThreadPoolExecutor(_HANDS, thread_name_prefix="reach") as pool:
-        problems = dict(zip(tried, pool.map(journey.reach, tried.values()), strict=True))
+        ports = [_port(target, key) for key in tried]
+        problems = dict(zip(tried, pool.map(journey.reach, tried.values(), ports), strict=True))
     silent = [f"{key} does not answer at {tried[key]}: {why}" for key, why in problems.items() if why]
-    answered = [f"{len(problems) - len(silent)} servers answer on port {_SSH}"] if problems else []
+    answered = [f"servers that answer to SSH: {len(problems) - len(silent)}"] if problems else []
     left = [f"not open to everybody, so not tried: {', '.join(unasked)}"] if unasked else []
     return answered, silent, left
 
@@ -93,6 +95,11 @@ def _addresses(state: ClusterState) -> Iterator[tuple[Key, str]]:
     for key, binding in sorted(state.bindings.items()):
         if key.kind is Kind.SERVER and "public_ip" in binding.attributes:
             yield key, binding.attributes["public_ip"]
+
+
+def _port(state: ClusterState, server: Key) -> int:
+    """Return where a server listens for SSH: a machine that was there before may do so elsewhere."""
+    return int(state.bindings[server].attributes.get("ssh_port") or _SSH)
 
 
 def _lets_in(state: ClusterState, server: Key) -> bool:

@@ -15,8 +15,8 @@ from ..context import Context
 from ..snapshots import Capture, Written
 from .plans import MigrationPlan
 
-Reach = Callable[[str], str]
-"""Tries whether a server answers at an address; returns what is wrong, or nothing."""
+Reach = Callable[[str, int], str]
+"""Tries whether a server answers at an address and port; returns what is wrong, or nothing."""
 
 
 class Taken(NamedTuple):

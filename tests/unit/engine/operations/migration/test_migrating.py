@@ -100,7 +100,7 @@ def test_what_fails_is_rolled_back_and_gone_on_with_by_the_same_command(road: Ro
 def test_a_source_that_changes_meanwhile_is_captured_again(road: Road) -> None:
     plan = road.plan()
 
-    def scaled(address: str) -> str:
+    def scaled(address: str, _: int) -> str:
         if address == addresses_of_servers(road)[0]:
             road.world.scale(3)
         return ""
@@ -132,11 +132,12 @@ def _open_to_all(cluster: ClusterSpec) -> ClusterSpec:
 
 def test_servers_that_do_not_answer_are_not_cut_over_to(road: Road) -> None:
     with pytest.raises(NotVerified, match="connection refused"):
-        road.go(reach=lambda _: "connection refused")
+        road.go(reach=lambda *_: "connection refused")
     assert road.steps("web") == ALL[:3]
     tried: list[str] = []
 
-    def answers(address: str) -> str:
+    def answers(address: str, port: int) -> str:
+        assert port == 22
         tried.append(address)
         return ""
 
@@ -144,13 +145,13 @@ def test_servers_that_do_not_answer_are_not_cut_over_to(road: Road) -> None:
     # the workers' firewall lets a few in only, the control plane has none
     assert len(tried) == 1
     told = next(step.told for step in report.steps if step.name == "verify")
-    assert "1 servers answer on port 22" in told
+    assert "servers that answer to SSH: 1" in told
     assert "not open to everybody, so not tried: server/workers-0" in told
 
 
 def test_what_got_lost_at_the_target_is_made_again_before_it_is_verified(road: Road) -> None:
     with pytest.raises(NotVerified):
-        road.go(reach=lambda _: "silence")
+        road.go(reach=lambda *_: "silence")
     server = next(item for item in road.sandbox.dump("other") if item["kind"] == "server")
     road.sandbox.delete(Kind.SERVER, server["id"])
     plan = road.plan()
@@ -172,7 +173,7 @@ def test_the_source_is_taken_away_only_if_that_was_asked_for(road: Road) -> None
 
 def test_a_cluster_on_its_way_goes_nowhere_else(road: Road) -> None:
     with pytest.raises(NotVerified):
-        road.go(reach=lambda _: "silence")
+        road.go(reach=lambda *_: "silence")
     with pytest.raises(AnotherMigration, match="web-sandbox on sandbox/sim-eu-central"):
         road.plan(name="elsewhere")
     with pytest.raises(AnotherMigration):
@@ -182,7 +183,7 @@ def test_a_cluster_on_its_way_goes_nowhere_else(road: Road) -> None:
 
 def test_what_was_given_up_is_begun_anew(road: Road) -> None:
     with pytest.raises(NotVerified):
-        road.go(reach=lambda _: "silence")
+        road.go(reach=lambda *_: "silence")
     world = road.world
     world.cloud, kept = road.cloud, world.cloud
     world.delete("web-sandbox")
@@ -243,7 +244,7 @@ def test_what_is_not_wanted_any_more_is_not_migrated(road: Road) -> None:
 
 def test_what_was_begun_in_one_account_does_not_go_on_in_another(road: Road) -> None:
     with pytest.raises(NotVerified):
-        road.go(reach=lambda _: "silence")
+        road.go(reach=lambda *_: "silence")
     stranger = Road(road.world, account="third")
     with pytest.raises(WrongAccount, match="third"):
         stranger.plan()
@@ -263,7 +264,7 @@ def test_the_wrong_account_is_not_asked_to_delete_the_source(road: Road) -> None
             plan,
             world.context(),
             write=written,
-            reach=lambda _: "",
+            reach=lambda *_: "",
             retirement=Retirement(other.cloud, world.context()),
         )
     assert not world.state().retired
