@@ -228,19 +228,21 @@ class ClusterSpec(Spec, frozen=True, kw_only=True):
 
 
 def canonical(spec: ClusterSpec) -> ClusterSpec:
-    """Return the spec with its unordered collections in one order, so that ``==`` compares intent."""
+    """Return the spec with its unordered collections in one order, so that ``==`` compares intent.
 
-    def rule_key(rule: Rule) -> tuple[str, str, tuple[str, ...]]:
-        return (rule.protocol, rule.ports, rule.sources)
+    Rules of a firewall for the same traffic are one, with all their sources: so does every cloud mean it,
+    and some show it so.
+    """
 
     def firewall(spec: FirewallSpec) -> FirewallSpec:
-        rules = {
-            rule_key(rule): rule
-            for rule in (
-                msgspec.structs.replace(rule, sources=tuple(sorted(set(rule.sources)))) for rule in spec.allow
-            )
-        }
-        return msgspec.structs.replace(spec, allow=tuple(rules[key] for key in sorted(rules)))
+        sources: dict[tuple[Protocol, str], set[str]] = {}
+        for rule in spec.allow:
+            sources.setdefault((rule.protocol, rule.ports), set()).update(rule.sources)
+        rules = (
+            Rule(protocol=protocol, ports=ports, sources=tuple(sorted(sources[protocol, ports])))
+            for protocol, ports in sorted(sources)
+        )
+        return msgspec.structs.replace(spec, allow=tuple(rules))
 
     def pool(spec: PoolSpec) -> PoolSpec:
         taints = sorted(spec.taints, key=lambda taint: (taint.key, taint.effect, taint.value))

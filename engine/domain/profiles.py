@@ -93,6 +93,20 @@ PROFILES: Mapping[str, Profile] = {
                 worker=Size.pinned("digitalocean", "s-1vcpu-2gb"),
             ),
         ),
+        *(
+            Profile(
+                name=f"{cloud}-small",
+                cloud=cloud,
+                title="the same there, in sizes that are chosen by what they have",
+                region=region,
+                build=_small(
+                    cloud,
+                    control_plane=Size(vcpus=2, memory_mib=2048, disk_gib=25),
+                    worker=Size(vcpus=1, memory_mib=2048, disk_gib=25),
+                ),
+            )
+            for cloud, region in (("aws", "us-east-1"), ("hetzner", "fsn1"))
+        ),
         Profile(
             name="sandbox-small",
             cloud="sandbox",

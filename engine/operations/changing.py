@@ -11,7 +11,7 @@ import msgspec
 
 from ..domain import decisions
 from ..domain import events as ev
-from ..domain.catalogue import Catalogue
+from ..domain.catalogue import Catalogue, Feature
 from ..domain.model import ClusterSpec
 from ..domain.resources import Key, Kind
 from ..domain.state import ClusterState, apply_event
@@ -164,7 +164,7 @@ def prepare_change(
         catalogue=catalogue,
         spec=wanted,
         intents=tuple(decisions.amend(state, wanted)),
-        plan=steps,
+        plan=_without_loss(steps, catalogue),
         present=seen.present,
         settled=settled,
         drift=tuple(drifts),
@@ -190,7 +190,7 @@ def prepare_delete(cloud: Cloud, state: ClusterState, context: Context) -> Prepa
         catalogue=catalogue,
         spec=None,
         intents=tuple(decisions.retire(state)),
-        plan=plan((), seen.known),
+        plan=_without_loss(plan((), seen.known), catalogue),
         present=seen.present,
         settled=settled,
         lost=seen.lost,
@@ -319,6 +319,17 @@ def _opening(prepared: Prepared) -> list[ev.AnyEvent]:
         for step in prepared.plan.steps
     )
     return [*events, ev.PlanAccepted(steps=steps)]
+
+
+def _without_loss(steps: Plan, catalogue: Catalogue) -> Plan:
+    """Return a plan that does not warn of lost disks where servers are given back and not destroyed."""
+    if Feature.NEW_SERVERS in catalogue.features:
+        return steps
+    kept = (
+        msgspec.structs.replace(step, irreversible="") if step.key.kind is Kind.SERVER else step
+        for step in steps.steps
+    )
+    return msgspec.structs.replace(steps, steps=tuple(kept))
 
 
 def refuse_if_held(state: ClusterState, context: Context) -> None:

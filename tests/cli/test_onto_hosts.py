@@ -62,6 +62,7 @@ def test_machines_are_claimed_tried_and_given_back(desk: "Desk", site: Machines)
     assert "servers that answer to SSH: 3" in told, "there is no firewall that would keep anybody out"
     assert claims(site) == 3
     desk.ok("plan web-garage --exit-code")
+    assert "lost" not in desk.ok("delete web-garage --dry-run").out, "they are given back as they are"
     desk.ok("delete web-garage --yes=web-garage")
     assert claims(site) == 0
 
