@@ -17,7 +17,7 @@ import msgspec
 import openstack.exceptions
 import requests
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import ClientException
+from keystoneauth1.exceptions import ClientException, EndpointNotFound
 
 from ...engine.errors import CloudError, Denied, Rejected, Unavailable
 from .answers import ADVICE, CLOUD, Answer, clean, refusal, unexpected
@@ -93,7 +93,10 @@ class Transport:
     def offers(self, service: str) -> bool:
         """Whether the cloud's catalogue has a service in this region."""
         with self._told():
-            return self._client(service).get_endpoint() is not None
+            try:
+                return self._client(service).get_endpoint() is not None
+            except EndpointNotFound:
+                return False
 
     @property
     def region(self) -> str:

@@ -1,7 +1,7 @@
 """What a site has before kubisnap comes: made on a real control plane for the tests, and taken away again.
 
-An external network with a range, an image that says which system it is, a small flavor, a type of volume where
-new ones want one, and projects, each with a user and quotas that hold many servers.
+An external network with a range, an image that says which system it is, a small flavor, a type of volume
+where new ones want one, and projects, each with a user and quotas that hold many servers.
 """
 
 import os
@@ -59,11 +59,13 @@ def administrator() -> openstack.connection.Connection:
 
 
 @contextmanager
-def site(projects: int = 2) -> Iterator[OpenStackSite]:
+def site(projects: int = 2, *, size: str = "", image: str = "") -> Iterator[OpenStackSite]:
     """Give a site with so many projects; what was made for it is removed at the end."""
+    mark = f"kubisnap-test-{uuid.uuid4().hex[:8]}"
+    names = (mark, size or mark, image or mark)
     made = ExitStack()
     try:
-        yield _without_warnings(lambda: _made(administrator(), projects, made))
+        yield _without_warnings(lambda: _made(administrator(), projects, names, made))
     finally:
         _without_warnings(made.close)
 
@@ -75,12 +77,12 @@ def _without_warnings(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _made(admin: Any, projects: int, later: ExitStack) -> OpenStackSite:
-    mark = f"kubisnap-test-{uuid.uuid4().hex[:8]}"
+def _made(admin: Any, projects: int, names: tuple[str, str, str], later: ExitStack) -> OpenStackSite:
+    mark, size, image_name = names
     later.callback(admin.close)
     external = _external(admin, mark, later)
     image = admin.image.create_image(
-        name=mark,
+        name=image_name,
         disk_format="raw",
         container_format="bare",
         visibility="public",
@@ -90,7 +92,7 @@ def _made(admin: Any, projects: int, later: ExitStack) -> OpenStackSite:
         os_version="24.04",
     )
     later.callback(admin.image.delete_image, image.id)
-    flavor = admin.compute.create_flavor(name=mark, ram=64, vcpus=1, disk=1)
+    flavor = admin.compute.create_flavor(name=size, ram=64, vcpus=1, disk=1)
     later.callback(admin.compute.delete_flavor, flavor.id)
     _volume_type(admin)
     made = [_project(admin, f"{mark}-{number}", later) for number in range(projects)]
@@ -102,8 +104,8 @@ def _made(admin: Any, projects: int, later: ExitStack) -> OpenStackSite:
     }
     return OpenStackSite(
         region=common["OS_REGION_NAME"],
-        size=mark,
-        image=mark,
+        size=size,
+        image=image_name,
         settings=tuple({**common, **settings} for settings in made),
         passwords=tuple(settings["OS_PASSWORD"] for settings in made),
     )

@@ -1,4 +1,4 @@
-"""OpenStack's adapter keeps the contract on a real control plane: Keystone, Nova, Neutron, Glance, Cinder, Octavia.
+"""OpenStack's adapter keeps the contract on a real control plane.
 
 Servers are Nova's, made by a hypervisor that only pretends, in seconds: time passes by waiting.
 """
@@ -108,7 +108,7 @@ class TestOpenStack(CloudContract):
         return _nap
 
     @pytest.fixture
-    def bench(  # type: ignore[override]  # asks for more than the suite's own
+    def bench(
         self,
         request: pytest.FixtureRequest,
         new_bench: Callable[[ClusterRef], Bench],
