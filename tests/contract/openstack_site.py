@@ -21,6 +21,7 @@ import requests
 CLOUD_SETTING = "KUBISNAP_TEST_OPENSTACK_CLOUD"
 CONFIG_SETTING = "OS_CLIENT_CONFIG_FILE"
 
+NONE_THERE = f"no OpenStack control plane: `make openstack` starts one, or set {CONFIG_SETTING}"
 _MANY = 1000
 _T = TypeVar("_T")
 
@@ -47,7 +48,7 @@ def administrator() -> openstack.connection.Connection:
     """Return the administrator of the control plane; skips the test, and says why, where there is none."""
     path = configuration()
     if path is None:
-        pytest.skip(f"no OpenStack control plane: `make openstack` starts one, or set {CONFIG_SETTING}")
+        pytest.skip(NONE_THERE)
     loader = openstack.config.loader.OpenStackConfig(config_files=[str(path)], load_envvars=False)
     region = loader.get_one(cloud=os.environ.get(CLOUD_SETTING, "local"))
     url = region.config["auth"]["auth_url"]

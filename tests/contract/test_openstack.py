@@ -14,7 +14,10 @@ from kubisnap.adapters.testing import Bench, CloudContract, Settle, new_cluster
 from kubisnap.adapters.testing.bench import BALANCER, SAMPLES, SERVER, VOLUME
 from kubisnap.engine.domain.resources import ClusterRef, Kind
 from kubisnap.engine.ports import Cloud
-from tests.contract.openstack_site import OpenStackSite, site
+from tests.contract.openstack_site import NONE_THERE, OpenStackSite, configuration, site
+
+if configuration() is None:
+    pytest.skip(NONE_THERE, allow_module_level=True)
 
 pytestmark = [pytest.mark.openstack, pytest.mark.long]
 
