@@ -8,23 +8,19 @@ is read to its end. Knows no resource.
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import openstack.exceptions
 import requests
 from keystoneauth1.adapter import Adapter
-from keystoneauth1.exceptions import ClientException
+from keystoneauth1.exceptions import ClientException, EndpointNotFound
 
 from ...engine.errors import CloudError, Denied, Rejected, Unavailable
 from .answers import ADVICE, CLOUD, Answer, clean, refusal, unexpected
 from .opening import secrets_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -75,25 +71,27 @@ class Transport:
 
     def login(self) -> Login:
         """Return what the credentials open; asks Keystone the first time, and when a token has run out."""
-        with self._told():
-            access = self._session.auth.get_access(self._session)
-            project, name = access.project_id, access.project_name
-            endpoints = [entry for entry in access.service_catalog.catalog if entry.get("type") == COMPUTE]
-            regions = {
-                str(point.get("region_id") or point.get("region"))
-                for entry in endpoints
-                for point in entry.get("endpoints", ())
-            }
-            roles = tuple(map(str, access.role_names or ()))
-        if not project:
+        access = self._asked(lambda: self._session.auth.get_access(self._session))
+        if not access.project_id:
             problem = "the credentials open no project"
             raise Denied(CLOUD, problem, advice="export OS_PROJECT_NAME=...")
-        return Login(project, str(name or project), roles, tuple(sorted(regions)))
+        return Login(
+            project=str(access.project_id),
+            project_name=str(access.project_name or access.project_id),
+            roles=tuple(map(str, access.role_names or ())),
+            regions=tuple(sorted(_regions(access.service_catalog.catalog))),
+        )
 
     def offers(self, service: str) -> bool:
         """Whether the cloud's catalogue has a service in this region."""
-        with self._told():
-            return self._client(service).get_endpoint() is not None
+
+        def ask() -> bool:
+            try:
+                return self._client(service).get_endpoint() is not None
+            except EndpointNotFound:
+                return False
+
+        return self._asked(ask)
 
     @property
     def region(self) -> str:
@@ -146,21 +144,21 @@ class Transport:
         secrets: tuple[str, ...] = (),
     ) -> Answer:
         """Make one request. Raises for any status but 2xx, and when there is no whole answer."""
-        with self._told():
-            response: requests.Response = self._client(service).request(
-                path,
-                method,
-                params={
-                    name: list(value) if isinstance(value, tuple) else value
-                    for name, value in (query or {}).items()
-                },
-                json=body,
-                raise_exc=False,
-                connect_retries=0,
-                status_code_retries=0,
-                microversion=_MICROVERSIONS.get(service),
-                headers={"Accept": "application/json"},
-            )
+        asked = {
+            "params": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in (query or {}).items()
+            },
+            "json": body,
+            "raise_exc": False,
+            "connect_retries": 0,
+            "status_code_retries": 0,
+            "microversion": _MICROVERSIONS.get(service),
+            "headers": {"Accept": "application/json"},
+        }
+        response: requests.Response = self._asked(
+            lambda: self._client(service).request(path, method, **asked)
+        )
         answer = _answer(response)
         if 200 <= answer.status < 300:
             return answer
@@ -186,17 +184,18 @@ class Transport:
         token = getattr(getattr(auth, "auth_ref", None), "auth_token", "")
         return (*self._secrets, str(token or ""))
 
-    @contextmanager
-    def _told(self) -> "Iterator[None]":
-        """Make the client library's own errors ours: of the login, of the catalogue, of finding a service."""
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """Make the client library's own errors ours: of the login, of the catalogue, of finding a service.
+
+        They are not named as the cause: they quote what a server said, whatever that was.
+        """
         if self._closed:
             raise Rejected(CLOUD, "the connection to the cloud has been closed")
         try:
-            yield
-        except CloudError:
-            raise
+            return ask()
         except (ClientException, openstack.exceptions.SDKException) as error:
-            raise self._meant(error) from error
+            meant = self._meant(error)
+        raise meant
 
     def _meant(self, error: Exception) -> CloudError:
         """Return what an error of the client library means: what an answer said, if it was one."""
@@ -207,6 +206,16 @@ class Transport:
         if getattr(error, "http_status", None) == 401:
             return Denied(CLOUD, clean(str(error), *self._hidden()), 401, advice=ADVICE)
         return Rejected(CLOUD, clean(str(error), *self._hidden()) or type(error).__name__)
+
+
+def _regions(catalogue: list[dict[str, Any]]) -> set[str]:
+    """Return the regions that have servers."""
+    return {
+        str(point.get("region_id") or point.get("region"))
+        for entry in catalogue
+        if entry.get("type") == COMPUTE
+        for point in entry.get("endpoints", ())
+    }
 
 
 def _answer(response: requests.Response) -> Answer:

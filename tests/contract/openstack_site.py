@@ -1,7 +1,7 @@
 """What a site has before kubisnap comes: made on a real control plane for the tests, and taken away again.
 
-An external network with a range, an image that says which system it is, a small flavor, a type of volume where
-new ones want one, and projects, each with a user and quotas that hold many servers.
+An external network with a range, an image that says which system it is, a small flavor, a type of volume
+where new ones want one, and projects, each with a user and quotas that hold many servers.
 """
 
 import os
@@ -21,7 +21,9 @@ import requests
 CLOUD_SETTING = "KUBISNAP_TEST_OPENSTACK_CLOUD"
 CONFIG_SETTING = "OS_CLIENT_CONFIG_FILE"
 
+NONE_THERE = f"no OpenStack control plane: `make openstack` starts one, or set {CONFIG_SETTING}"
 _MANY = 1000
+_SMALL = (64, 1, 1)
 _T = TypeVar("_T")
 
 
@@ -47,7 +49,7 @@ def administrator() -> openstack.connection.Connection:
     """Return the administrator of the control plane; skips the test, and says why, where there is none."""
     path = configuration()
     if path is None:
-        pytest.skip(f"no OpenStack control plane: `make openstack` starts one, or set {CONFIG_SETTING}")
+        pytest.skip(NONE_THERE)
     loader = openstack.config.loader.OpenStackConfig(config_files=[str(path)], load_envvars=False)
     region = loader.get_one(cloud=os.environ.get(CLOUD_SETTING, "local"))
     url = region.config["auth"]["auth_url"]
@@ -59,14 +61,18 @@ def administrator() -> openstack.connection.Connection:
 
 
 @contextmanager
-def site(projects: int = 2, *, flavor: tuple[int, int, int] = (64, 1, 1)) -> Iterator[OpenStackSite]:
+def site(
+    projects: int = 2, *, size: str = "", image: str = "", flavor: tuple[int, int, int] = _SMALL
+) -> Iterator[OpenStackSite]:
     """Give a site with so many projects; what was made for it is removed at the end.
 
     `flavor` has so many MiB of memory, virtual processors and GiB of disk.
     """
+    mark = f"kubisnap-test-{uuid.uuid4().hex[:8]}"
+    names = (mark, size or mark, image or mark)
     made = ExitStack()
     try:
-        yield _without_warnings(lambda: _made(administrator(), projects, flavor, made))
+        yield _without_warnings(lambda: _made(administrator(), projects, names, flavor, made))
     finally:
         _without_warnings(made.close)
 
@@ -78,12 +84,18 @@ def _without_warnings(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _made(admin: Any, projects: int, size: tuple[int, int, int], later: ExitStack) -> OpenStackSite:
-    mark = f"kubisnap-test-{uuid.uuid4().hex[:8]}"
+def _made(
+    admin: Any,
+    projects: int,
+    names: tuple[str, str, str],
+    has: tuple[int, int, int],
+    later: ExitStack,
+) -> OpenStackSite:
+    mark, size, image_name = names
     later.callback(admin.close)
     external = _external(admin, mark, later)
     image = admin.image.create_image(
-        name=mark,
+        name=image_name,
         disk_format="raw",
         container_format="bare",
         visibility="public",
@@ -93,8 +105,8 @@ def _made(admin: Any, projects: int, size: tuple[int, int, int], later: ExitStac
         os_version="24.04",
     )
     later.callback(admin.image.delete_image, image.id)
-    memory, vcpus, disk = size
-    flavor = admin.compute.create_flavor(name=mark, ram=memory, vcpus=vcpus, disk=disk)
+    memory, vcpus, disk = has
+    flavor = admin.compute.create_flavor(name=size, ram=memory, vcpus=vcpus, disk=disk)
     later.callback(admin.compute.delete_flavor, flavor.id)
     _volume_type(admin)
     made = [_project(admin, f"{mark}-{number}", later) for number in range(projects)]
@@ -106,8 +118,8 @@ def _made(admin: Any, projects: int, size: tuple[int, int, int], later: ExitStac
     }
     return OpenStackSite(
         region=common["OS_REGION_NAME"],
-        size=mark,
-        image=mark,
+        size=size,
+        image=image_name,
         settings=tuple({**common, **settings} for settings in made),
         passwords=tuple(settings["OS_PASSWORD"] for settings in made),
     )

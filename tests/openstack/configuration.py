@@ -1,7 +1,7 @@
 """What each service of the control plane is told: files of settings, as data.
 
-Everything listens on loopback. Nova's hypervisor, Cinder's storage and Octavia's machines only pretend; the rest
-is as it runs elsewhere.
+Everything listens on loopback. Nova's hypervisor, Cinder's storage and Octavia's machines only pretend; the
+rest is as it runs elsewhere.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,16 @@ _OFFSETS = (
     "keystone", "placement", "glance", "nova", "neutron", "cinder", "octavia", "database", "broker", "epmd",
     "distribution",
 )  # fmt: skip
+
+PRETENDED_VOLUMES = """
+from cinder.tests.fake_driver import FakeLoggingVolumeDriver
+
+
+class Volumes(FakeLoggingVolumeDriver):
+    def extend_volume(self, volume, new_size):
+        pass
+"""
+"""Cinder's own pretended storage, which grows no volumes, taught to."""
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -142,7 +152,7 @@ def files(folder: Path, port: Mapping[str, int]) -> dict[str, Sections]:
                 "resource_query_filters_file": "/etc/cinder/resource_filters.json",
             },
             "pretended": {
-                "volume_driver": "cinder.tests.fake_driver.FakeLoggingVolumeDriver",
+                "volume_driver": "pretended_volumes.Volumes",
                 "volume_backend_name": "pretended",
             },
             "database": database("cinder"),

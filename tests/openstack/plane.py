@@ -20,11 +20,30 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.openstack.configuration import LOOPBACK, PASSWORD, REGION, Sections, endpoints, files, ports
+from tests.openstack.configuration import (
+    LOOPBACK,
+    PASSWORD,
+    PRETENDED_VOLUMES,
+    REGION,
+    Sections,
+    endpoints,
+    files,
+    ports,
+)
 
 BASE_PORT = 25600
 _PATIENCE = 120.0
-_DATABASES = ("keystone", "placement", "glance", "nova_api", "nova", "nova_cell0", "neutron", "cinder", "octavia")
+_DATABASES = (
+    "keystone",
+    "placement",
+    "glance",
+    "nova_api",
+    "nova",
+    "nova_cell0",
+    "neutron",
+    "cinder",
+    "octavia",
+)
 _PROGRAMS = ("mariadbd", "uwsgi_python3", "keystone-manage", "nova-api", "neutron-server", "octavia-worker")
 _EXTRA_ROLES = ("service", "load-balancer_admin", "load-balancer_member")
 
@@ -39,11 +58,25 @@ class Plane:
 
     def up(self) -> None:
         """Start it, from nothing or from what an earlier start has left."""
-        missing = [name for name in _PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+        missing = [
+            name for name in _PROGRAMS if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
+        ]
         if missing:
-            sys.exit(f"not installed: {', '.join(missing)}; sh tests/openstack/install.sh installs it, as root")
+            sys.exit(
+                f"not installed: {', '.join(missing)}; sh tests/openstack/install.sh installs it, as root"
+            )
         new = not (self.folder / "mysql").is_dir()
-        for name in ("etc", "log", "pids", "lock", "images", "state/nova/instances", "state/neutron", "state/cinder"):
+        for name in (
+            "etc",
+            "log",
+            "pids",
+            "lib",
+            "lock",
+            "images",
+            "state/nova/instances",
+            "state/neutron",
+            "state/cinder",
+        ):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._write()
         self._database(new)
@@ -63,9 +96,7 @@ class Plane:
         """Stop what is running, by the numbers written down; what keeps data last."""
         kept = {"database", "broker"}
         for late in (False, True):
-            groups = [
-                path for path in (self.folder / "pids").glob("*") if (path.name in kept) is late
-            ]
+            groups = [path for path in (self.folder / "pids").glob("*") if (path.name in kept) is late]
             for path in groups:
                 _signal(int(path.read_text()), signal.SIGTERM)
             for path in groups:
@@ -74,6 +105,7 @@ class Plane:
         subprocess.run(["epmd", "-port", str(self.port["epmd"]), "-kill"], check=False, capture_output=True)
 
     def _write(self) -> None:
+        (self.folder / "lib" / "pretended_volumes.py").write_text(PRETENDED_VOLUMES)
         for name, sections in files(self.folder, self.port).items():
             path = self.etc / name
             path.parent.mkdir(exist_ok=True)
@@ -84,7 +116,8 @@ class Plane:
         if not authority.exists():
             self._run(
                 "openssl", "req", "-x509", "-newkey", "rsa:2048", "-days", "3650", "-subj", "/CN=authority",
-                "-passout", "pass:none", "-keyout", str(authority.with_suffix(".key")), "-out", str(authority),
+                "-passout", "pass:none", "-keyout", str(authority.with_suffix(".key")),
+                "-out", str(authority),
             )  # fmt: skip
         auth = {
             "auth_url": f"http://{LOOPBACK}:{self.port['keystone']}/v3", "username": "admin",
@@ -93,7 +126,9 @@ class Plane:
         }  # fmt: skip
         lines = [f"      {name}: {value}" for name, value in auth.items()]
         clouds = self.folder / "clouds.yaml"
-        clouds.write_text("\n".join(["clouds:", "  local:", f"    region_name: {REGION}", "    auth:", *lines, ""]))
+        clouds.write_text(
+            "\n".join(["clouds:", "  local:", f"    region_name: {REGION}", "    auth:", *lines, ""])
+        )
         clouds.chmod(0o600)
 
     def _database(self, new: bool) -> None:
@@ -119,7 +154,16 @@ class Plane:
 
     def _sql(self, statement: str, database: str = "") -> None:
         socket_path = self.folder / "mysql" / "socket"
-        self._run("mariadb", "--no-defaults", "-uroot", "-S", str(socket_path), "-e", statement, *filter(None, [database]))
+        self._run(
+            "mariadb",
+            "--no-defaults",
+            "-uroot",
+            "-S",
+            str(socket_path),
+            "-e",
+            statement,
+            *filter(None, [database]),
+        )
 
     def _broker(self) -> None:
         home = self.folder / "broker"
@@ -148,8 +192,18 @@ class Plane:
         for what in ("fernet_setup", "credential_setup"):
             (self.folder / "state" / what.removesuffix("_setup")).mkdir(exist_ok=True)
             self._run(*keystone, what, "--keystone-user", "root", "--keystone-group", "root")
-        addresses = [part for kind in ("admin", "internal", "public") for part in (f"--bootstrap-{kind}-url", address)]
-        self._run(*keystone, "bootstrap", "--bootstrap-password", PASSWORD, "--bootstrap-region-id", REGION, *addresses)
+        addresses = [
+            part for kind in ("admin", "internal", "public") for part in (f"--bootstrap-{kind}-url", address)
+        ]
+        self._run(
+            *keystone,
+            "bootstrap",
+            "--bootstrap-password",
+            PASSWORD,
+            "--bootstrap-region-id",
+            REGION,
+            *addresses,
+        )
         self._run("placement-manage", "--config-dir", str(self.etc / "placement"), "db", "sync")
         self._run("glance-manage", "--config-dir", str(self.etc / "glance"), "db_sync")
         self._run(
@@ -163,24 +217,31 @@ class Plane:
         self._run(*nova, "db", "sync")
         self._run(*nova, "cell_v2", "create_cell", "--name", "cell1")
         self._run("cinder-manage", "--config-dir", str(self.etc / "cinder"), "db", "sync")
-        self._run("octavia-db-manage", "--config-file", str(self.etc / "octavia/octavia.conf"), "upgrade", "head")
+        self._run(
+            "octavia-db-manage", "--config-file", str(self.etc / "octavia/octavia.conf"), "upgrade", "head"
+        )
 
     def _keystone(self) -> None:
         self._web("keystone", "/usr/bin/keystone-wsgi-public", "OS_KEYSTONE_CONFIG_DIR")
         self._await("keystone")
 
     def _services(self) -> None:
-        """Start the others. Nova and Glance bring servers of their own: in uWSGI's threads Nova gets stuck."""
+        """Start the others. Nova and Glance have servers of their own: in uWSGI's threads Nova gets stuck."""
         self._web("placement", "/usr/bin/placement-api", "OS_PLACEMENT_CONFIG_DIR")
         self._await("placement")
         self._await("broker")
-        neutron = [part for name in ("neutron.conf", "ml2.ini") for part in ("--config-file", str(self.etc / "neutron" / name))]
+        neutron = [
+            part
+            for name in ("neutron.conf", "ml2.ini")
+            for part in ("--config-file", str(self.etc / "neutron" / name))
+        ]
         self._start("glance", "glance-api", "--config-dir", str(self.etc / "glance"))
         self._start("neutron", "neutron-server", *neutron)
         for name in ("nova-api", "nova-conductor", "nova-scheduler", "nova-compute"):
             self._start(name, name, "--config-file", str(self.etc / "nova/nova.conf"))
         for name in ("cinder-api", "cinder-scheduler", "cinder-volume"):
-            self._start(name, name, "--config-file", str(self.etc / "cinder/cinder.conf"))
+            settings = str(self.etc / "cinder/cinder.conf")
+            self._start(name, name, "--config-file", settings, PYTHONPATH=str(self.folder / "lib"))
         for name in ("octavia-api", "octavia-worker"):
             self._start(name, name, "--config-file", str(self.etc / "octavia/octavia.conf"))
         for name in ("glance", "neutron", "nova", "cinder", "octavia"):
@@ -248,7 +309,10 @@ class Plane:
 
     def _await(self, name: str) -> None:
         def answers() -> bool:
-            with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port[name]), timeout=1):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection((LOOPBACK, self.port[name]), timeout=1),
+            ):
                 return True
             return False
 
@@ -258,7 +322,9 @@ class Plane:
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which the system's Python is found first, and none of ours."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OS_", "VIRTUAL"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "OS_", "VIRTUAL"))
+    }
     return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **more}
 
 

@@ -2,66 +2,66 @@
 
     OS_CLIENT_CONFIG_FILE=... python -m tests.openstack.record
 
-Ids stay as they were; the project's, the site's names and what says nothing are written over or left out.
+Ids stay as they were; the project's is written over, and what says nothing is left out.
 """
 
 import json
 import time
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
 
 from kubisnap.adapters import openstack
 from kubisnap.adapters.openstack.connections import Wire
-from tests.contract.openstack_site import site
+from tests.contract.openstack_site import administrator, site
 from tests.unit.adapters.openstack.life import IMAGE, SIZE, Life
-from tests.unit.adapters.openstack.replay import BASES, PROJECT, RECORDED, key_of
+from tests.unit.adapters.openstack.replay import PROJECT, RECORDED, key_of
 
 _DULL = {
     "links", "tenant_id", "user_id", "hostId", "adminPass", "created", "updated", "progress", "locked",
     "revision_number", "created_at", "updated_at", "accessIPv4", "accessIPv6", "description_hidden",
     "checksum", "os_hash_algo", "os_hash_value", "stores", "schema", "self", "file", "locked_reason",
-    "trusted_image_certificates", "standard_attr_id",
+    "trusted_image_certificates", "standard_attr_id", "host_status", "tags_links", "fingerprint", "user_data",
 }  # fmt: skip
 _DULL_BEGINNINGS = ("OS-EXT-SRV-ATTR:", "OS-SRV-USG:", "OS-DCF:", "os-extended", "binding:", "os-vol-")
 
 
 def main() -> None:
-    """Record, and write the file."""
+    """Record, and write the file: an exchange a line."""
     recorder = Recorder()
-    with site(projects=1) as made:
+    with site(projects=1, size=SIZE, image=IMAGE) as made:
         cloud = openstack.factory(made.settings[0])
-        recorder.names = {made.image: IMAGE}
-        recorder.flavor = made.size
+        recorder.services = _services()
         with recorder:
-            told = Life(_Renaming(cloud, made.image), lambda: time.sleep(0.5)).play()
-        recorder.project = cloud.account().id.partition("/")[0]
+            told = Life(cloud, lambda: time.sleep(0.5)).play()
+        project = cloud.account().id.partition("/")[0]
         cloud.close()
-    text = json.dumps(
-        {"told": recorder.trimmed(told), "answers": recorder.kept()}, indent=1, sort_keys=True
-    )
-    RECORDED.write_text(recorder.renamed(text) + "\n")
+    lines = [
+        f"{json.dumps(key)}: [\n{_lines(exchanges)}\n]" for key, exchanges in sorted(recorder.kept().items())
+    ]
+    seen = ",\n".join(f"{json.dumps(what)}: {json.dumps(value)}" for what, value in told.items())
+    answers = ",\n".join(lines)
+    text = f'{{"told": {{\n{seen}\n}},\n"answers": {{\n{answers}\n}}}}\n'
+    RECORDED.write_text(text.replace(project, PROJECT))
 
 
-class _Renaming:
-    """The cloud, asked for the site's size and image where the life says its own."""
+def _lines(exchanges: list[dict[str, Any]]) -> str:
+    return ",\n".join(json.dumps(exchange) for exchange in exchanges)
 
-    def __init__(self, cloud: Any, name: str) -> None:
-        self._cloud = cloud
-        self._name = name
 
-    def create(self, request: Any) -> Any:
-        """Ask for what the site has."""
-        import msgspec
-
-        resource = request.resource
-        if hasattr(resource, "image"):
-            resource = msgspec.structs.replace(resource, size=self._name, image=self._name)
-        return self._cloud.create(msgspec.structs.replace(request, resource=resource))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cloud, name)
+def _services() -> dict[str, str]:
+    """Return the services of the control plane by where they are."""
+    names = {"compute": "compute", "network": "network", "image": "image", "volumev3": "volume"}
+    names["load-balancer"] = "balancer"
+    admin: Any = administrator()
+    catalogue = admin.session.auth.get_access(admin.session).service_catalog.catalog
+    return {
+        urlsplit(place["url"]).netloc: names[entry["type"]]
+        for entry in catalogue
+        for place in entry["endpoints"]
+        if entry["type"] in names
+    }
 
 
 class Recorder:
@@ -69,12 +69,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.answers: dict[str, list[dict[str, Any]]] = {}
-        self.names: dict[str, str] = {}
-        self.flavor = ""
-        self.project = ""
+        self.services: dict[str, str] = {}
         self._send: Any = None
 
-    def __enter__(self) -> "Recorder":
+    def __enter__(self) -> Self:
         self._send = Wire.send
 
         def listening(wire: Wire, request: requests.PreparedRequest, **named: Any) -> requests.Response:
@@ -82,7 +80,7 @@ class Recorder:
             self.hear(request, response)
             return response
 
-        Wire.send = listening  # type: ignore[method-assign]  # for as long as it listens
+        Wire.send = listening  # type: ignore[assignment,method-assign]  # for as long as it listens
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,12 +98,10 @@ class Recorder:
             kept["answer"] = self.trimmed(response.json())
         self.answers.setdefault(key_of(str(request.method), target), []).append(kept)
 
-    @staticmethod
-    def _target(url: str) -> str | None:
-        """Return a path below the replaying server's address, by the port of the real one's service."""
+    def _target(self, url: str) -> str | None:
+        """Return a path below the replaying server's address; None for Keystone's and pages of versions."""
         parts = urlsplit(url)
-        ports = {18774: "compute", 19696: "network", 19292: "image", 18776: "volume", 19876: "balancer"}
-        service = ports.get(parts.port or 0)
+        service = self.services.get(parts.netloc)
         if service is None or parts.path.rstrip("/") in {"", "/v2.1", "/v2.0", "/v2", "/v3"}:
             return None
         return f"/{service}{parts.path}{'?' if parts.query else ''}{parts.query}"
@@ -127,17 +123,6 @@ class Recorder:
                 exchanges.pop()
         return self.answers
 
-    def renamed(self, text: str) -> str:
-        """Return the text with the project's id and the site's names written over."""
-        text = text.replace(self.project, PROJECT)
-        text = text.replace(f'"original_name": "{self.flavor}"', f'"original_name": "{SIZE}"')
-        text = text.replace(f'"size": "{self.flavor}"', f'"size": "{SIZE}"')
-        for there, here in self.names.items():
-            text = text.replace(there, here)
-        return text
-
-
-assert BASES  # noqa: S101  # the ports above are those of its services
 
 if __name__ == "__main__":
     main()

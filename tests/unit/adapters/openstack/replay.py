@@ -177,6 +177,8 @@ class Replay:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave together
     memory: ClassVar[Replay]
 
     def _serve(self) -> None:
