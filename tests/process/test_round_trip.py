@@ -164,7 +164,7 @@ def goes_round(traveller: Traveller, *clouds: str) -> ClusterSpec:
 
 @pytest.mark.long
 def test_what_is_declared_is_the_same_after_going_round(traveller: Traveller) -> None:
-    """With every kind of resource: subnets, groups, HTTP and scripts come back where a cloud can hold them."""
+    """With every kind of resource: HTTP and groups come back where a cloud can hold them."""
     (traveller.home / "cluster.yaml").write_text(_RICH, encoding="utf-8")
     traveller.run("apply", "-f", "cluster.yaml", "--yes")
     wanted = goes_round(traveller, "aws", "hetzner")
