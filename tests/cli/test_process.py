@@ -261,7 +261,7 @@ def completed(desk: "Desk", words: str) -> list[str]:
 
 def test_commands_options_and_clusters_complete(web: "Desk") -> None:
     web.ok("create shop --cloud sandbox --nodes 0 --yes")
-    assert completed(web, "kubisnap c") == ["create", "capture", "cat", "completion"]
+    assert completed(web, "kubisnap c") == ["create", "capture", "cat", "clouds", "completion"]
     assert completed(web, "kubisnap plan ") == ["shop", "web"]
     assert completed(web, "kubisnap delete w") == ["web"]
     assert completed(web, "kubisnap plan --exit") == ["--exit-code"]

@@ -92,11 +92,11 @@ def test_in_an_encrypted_archive_they_are_inside_and_nowhere_else(sealed: "Desk"
 
 
 def test_what_is_not_written_down_stands_in_the_plan_of_a_restore(plain: "Desk") -> None:
-    told = "  ! 2 secrets, of which the file leaves out api-token, db: --secrets-out FILE"
+    told = "  · 2 secrets, of which the file leaves out api-token, db: --secrets-out FILE"
     assert told in plain.ok(f"{RESTORE} --dry-run").text
     plain.ok("capture web --out sealed.ksnap --secrets secrets.yaml --encrypt-to ops")
     line = f"{RESTORE.replace('web.ksnap', 'sealed.ksnap')} --dry-run"
-    assert "  ! 2 secrets: --secrets-out FILE writes them down" in plain.ok(line).text
+    assert "  · 2 secrets: --secrets-out FILE writes them down" in plain.ok(line).text
     assert "secrets" not in plain.ok(f"{line} --secrets-out out.yaml").text
     assert not (plain.home / "out.yaml").exists()  # nothing was restored
 

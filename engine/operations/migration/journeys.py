@@ -140,7 +140,7 @@ class Journey:
         noted: list[ev.AnyEvent] = [
             ev.OperationStarted(
                 kind=ev.OperationKind.MIGRATE,
-                summary=f"{last.number}/{last.steps} {last.step}: {last.source.name} → {last.target}",
+                summary=f"{last.number}/{last.steps} {last.step}: {last.source.name} → {last.target.name}",
                 holder=self.context.holder,
                 tool=self.context.tool,
             ),

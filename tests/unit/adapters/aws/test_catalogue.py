@@ -52,8 +52,9 @@ def test_graviton_is_arm() -> None:
 def test_prices_are_of_the_machine_its_disk_and_its_address() -> None:
     size = size_offer("t3.medium")
 
-    assert size.disk_gib == 40
-    assert size.monthly == Decimal("37.22")  # 730 x 0.0416 + 40 x 0.08 + 730 x 0.005
+    assert size.disk_gib == 20
+    assert size.monthly == Decimal("35.62")  # 730 x 0.0416 + 20 x 0.08 + 730 x 0.005
+    assert size.with_disk(40).monthly == Decimal("37.22")
     assert size.monthly_at("eu-central-1") > size.monthly
     assert abs(size.hourly * 730 - size.monthly) < Decimal("0.01")
 

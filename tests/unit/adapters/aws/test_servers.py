@@ -38,7 +38,7 @@ def test_a_server_is_started_as_it_should_be(bench: Bench, simulator: AwsSimulat
     assert asked["BlockDeviceMapping.1.Ebs.DeleteOnTermination"] == "true"
     assert (asked["BlockDeviceMapping.1.Ebs.VolumeType"], asked["BlockDeviceMapping.1.Ebs.VolumeSize"]) == (
         "gp3",
-        "40",
+        "20",
     )
     assert asked["NetworkInterface.1.AssociatePublicIpAddress"] == "true"
     groups = {value for name, value in asked.items() if name.startswith("NetworkInterface.1.SecurityGroupId")}
