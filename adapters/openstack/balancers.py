@@ -250,12 +250,11 @@ class LoadBalancers(Family[LoadBalancer]):
         said = tagged(item.tags)
         parts = self.parts(item.id)
         public = self._public(item.vip_port_id or "")
-        failed = Status.FAILED if said.get("state") == UNFINISHED else Status.READY
         return Observed(
             kind=self.kind,
             id=item.id,
             name=item.name,
-            status=_STATUS.get(item.provisioning_status, failed),
+            status=_status(item),
             properties={
                 **present(region=self.site.region, role=said.get("role")),
                 "forward": _forwards(parts),
@@ -311,7 +310,9 @@ def _busy(problem: str, *, begun: bool = False) -> Busy:
 
 
 def _status(item: wire.Balancer) -> Status:
-    return _STATUS.get(item.provisioning_status, Status.READY)
+    """Return how far along one is: what is unfinished must not be taken for one that only takes its time."""
+    status = _STATUS.get(item.provisioning_status, Status.READY)
+    return Status.FAILED if _unfinished(item) and status is not Status.DELETING else status
 
 
 def _unfinished(item: wire.Balancer) -> bool:

@@ -27,6 +27,8 @@ from .transport import BALANCER
 
 _STATUS = {"PENDING_CREATE": Status.CREATING, "PENDING_DELETE": Status.DELETING, "ERROR": Status.FAILED}
 
+_WORST_FIRST = (Status.FAILED, Status.DELETING, Status.CREATING, Status.READY)
+
 
 class LoadBalancerMembers(Family[LoadBalancerMember]):
     """Members: `balancer:server` is one's id."""
@@ -79,15 +81,13 @@ class LoadBalancerMembers(Family[LoadBalancerMember]):
         members = [member for inside in found for member in inside]
         if not members:
             raise ResourceMissing(CLOUD, f"the server {server} is not behind the load balancer {balancer}")
-        status = Status.READY if all(found) else Status.FAILED
-        states = {_STATUS.get(member.provisioning_status, status) for member in members}
-        for worse in (Status.FAILED, Status.DELETING, Status.CREATING):
-            status = worse if worse in states else status
+        states = {_STATUS.get(member.provisioning_status, Status.READY) for member in members}
+        worst = next(state for state in _WORST_FIRST if state in states)
         return Observed(
             kind=self.kind,
             id=f"{balancer}:{server}",
             name=members[0].name or "",
-            status=status,
+            status=worst if all(found) else Status.FAILED,
             links={"load_balancer": balancer, "server": server},
         )
 

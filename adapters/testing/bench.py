@@ -34,6 +34,7 @@ from ...engine.domain.resources import (
     Resource,
     Server,
     SshKey,
+    Status,
     Subnet,
     Tag,
     Volume,
@@ -230,7 +231,7 @@ class Bench:
 
     def ask(self, request: Request) -> Accepted:
         """Ask for a resource, to be taken away at the end."""
-        accepted = self.insist(lambda: self.cloud.create(request))
+        accepted = self.insist(lambda: self.cloud.create(request), lambda: self._half_made(request))
         self.ids[request.key] = accepted.id
         self._made.append((request.key.kind, accepted.id))
         return accepted
@@ -241,14 +242,21 @@ class Bench:
             lambda: self.cloud.ready(kind, accepted), f"{kind} {accepted.id} never became ready"
         )
 
-    def insist(self, call: Callable[[], _T]) -> _T:
+    def insist(self, call: Callable[[], _T], meanwhile: Callable[[], None] = lambda: None) -> _T:
         """Make a call, again and again while what it changes is being changed, as the engine does."""
         for _ in range(_ROUNDS):
             try:
                 return call()
             except Busy:
+                meanwhile()
                 self._settle()
         return _fail("it was busy for ever")
+
+    def _half_made(self, request: Request) -> None:
+        """Check that what is not yet all made is shown so: the engine takes it for whole otherwise."""
+        usable = [item for item in self.cloud.find(request) if item.status in {Status.CREATING, Status.READY}]
+        if usable:
+            _fail(f"{request.key} is busy, and shown as {usable[0].status}")
 
     def until(self, look: Callable[[], _T | None], otherwise: str) -> _T:
         """Let time pass until `look` returns something other than None or False."""

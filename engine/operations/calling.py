@@ -55,9 +55,13 @@ class Made:
 
 @dataclass
 class _Doubt:
-    """Whether any attempt of a call may have had its effect although it failed."""
+    """Whether any attempt of a call may have had its effect although it failed.
+
+    `begun`: a part of it has, and the cloud told so. What then succeeds leaves nothing in doubt.
+    """
 
     cast: bool = False
+    begun: bool = False
 
 
 @contextmanager
@@ -67,7 +71,7 @@ def _doubting() -> Iterator[_Doubt]:
     try:
         yield doubt
     except (CloudError, StoppedError) as error:
-        error.ambiguous = error.ambiguous or doubt.cast
+        error.ambiguous = error.ambiguous or doubt.cast or doubt.begun
         raise
 
 
@@ -173,7 +177,7 @@ class Caller:
                 try:
                     accepted = self.cloud.create(request)
                 except Conflict as error:
-                    doubt.cast = doubt.cast or error.ambiguous  # busy, and a part is made
+                    doubt.begun = doubt.begun or error.ambiguous
                     found = self._existing(request, made_now=doubt.cast)
                     if found is not None:
                         return found
@@ -314,7 +318,8 @@ class Caller:
                 error=type(error).__name__,
                 message=legible(error.message),
                 wait_ms=int(wait * 1000),
-                ambiguous=error.ambiguous,
+                # of what is busy the cloud tells what is there: nothing of it may be there twice
+                ambiguous=error.ambiguous and not isinstance(error, Busy),
             )
         )
         context.progress.retrying(step, error, attempt, wait)

@@ -309,8 +309,10 @@ def test_a_load_balancer_whose_port_is_hidden_stays_inside(server: Replay, cloud
     assert asked(server) == [f"PUT {BALANCER}/loadbalancers/b1"]
 
 
-def test_an_unfinished_load_balancer_is_failed(server: Replay, cloud: Cloud) -> None:
-    balancer(server, tags=UNFINISHED)
+@pytest.mark.parametrize("status", ["ACTIVE", "PENDING_CREATE", "PENDING_UPDATE"])
+def test_an_unfinished_load_balancer_is_failed(server: Replay, cloud: Cloud, status: str) -> None:
+    """Shown as being made, it would be waited for, and nobody would make the rest."""
+    balancer(server, status=status, tags=UNFINISHED)
     seen = cloud.observe(Kind.LOAD_BALANCER, "b1")
     assert seen is not None
     assert (seen.status, seen.links) == (Status.FAILED, {"subnet": "n1"})
@@ -364,7 +366,8 @@ def test_a_listener_of_another_protocol_is_shown(server: Replay, cloud: Cloud) -
     assert seen.properties["forward"] == ({"port": 443, "target_port": 0, "protocol": "terminated_https"},)
 
 
-def test_a_server_behind_some_of_the_ports_is_failed(server: Replay, cloud: Cloud) -> None:
+@pytest.mark.parametrize("status", ["ACTIVE", "PENDING_CREATE"])
+def test_a_server_behind_some_of_the_ports_is_failed(server: Replay, cloud: Cloud, status: str) -> None:
     balancer(server)
     pools = [{"id": f"o{n}", "protocol": "TCP", "tags": [f"target=3008{n}"]} for n in (0, 1)]
     member = {
@@ -372,7 +375,7 @@ def test_a_server_behind_some_of_the_ports_is_failed(server: Replay, cloud: Clou
         "name": "web-web.workers-0-7f3a9c21",
         "address": "10.77.4.7",
         "protocol_port": 30080,
-        "provisioning_status": "ACTIVE",
+        "provisioning_status": status,
         "tags": ["server=v1"],
     }
     server.answers |= {

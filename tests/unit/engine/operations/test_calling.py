@@ -146,6 +146,16 @@ def test_what_is_busy_is_asked_for_again_for_longer_than_a_failure(world: World,
     assert max(gaps(times)) <= 4.01, "those who wait for the same thing take turns"
 
 
+def test_what_was_half_made_and_then_whole_leaves_nothing_in_doubt(world: World) -> None:
+    busy = Busy("sandbox", "one of two is made", 409, ambiguous=True)
+    world.cloud.on("create", Kind.NETWORK, before=busy, times=3)
+    world.create(spec(rich=False))
+    name = provider_name(world.state().ref, NETWORK)
+    looked = world.cloud.count("find", name)
+    assert looked == 3, "once after each, for what may stand in the way"
+    assert [retry.ambiguous for retry in retries(world)] == [False] * 3, "nothing to settle at the end"
+
+
 def test_what_was_half_made_when_it_was_busy_may_be_there(world: World) -> None:
     busy = Busy("sandbox", "one of two is made", 409, ambiguous=True)
     world.cloud.on("create", Kind.NETWORK, before=busy)
