@@ -261,7 +261,7 @@ def completed(desk: "Desk", words: str) -> list[str]:
 
 def test_commands_options_and_clusters_complete(web: "Desk") -> None:
     web.ok("create shop --cloud sandbox --nodes 0 --yes")
-    assert completed(web, "kubisnap c") == ["create", "capture", "cat", "clouds", "completion"]
+    assert completed(web, "kubisnap c") == ["create", "capture", "cat", "completion", "clouds"]
     assert completed(web, "kubisnap plan ") == ["shop", "web"]
     assert completed(web, "kubisnap delete w") == ["web"]
     assert completed(web, "kubisnap plan --exit") == ["--exit-code"]
@@ -284,6 +284,7 @@ def test_the_demo_shows_the_main_job(desk: "Desk") -> None:
         "after:  nothing",
         "web (captured)  =  web-eu on digitalocean/fra1: equal",
         "web (captured)  =  web-sim on sandbox/sim-us-east: equal",
+        "web (captured)  =  web-aws on aws/eu-central-1: equal",
         "  1 server in pool control-plane",
         "  4 servers in pool workers",
         "second account now: 5 droplets, 2 firewalls, 1 SSH key, 3 tags, 1 network",

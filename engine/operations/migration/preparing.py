@@ -79,7 +79,7 @@ class Created:
             prepared,
             journey.context,
             kind=ev.OperationKind.RESTORE if prepared.new else ev.OperationKind.APPLY,
-            summary=f"from {journey.plan.source.name} (migration from {journey.plan.source})",
+            summary=f"from {journey.plan.source.name} (migration)",
             opening=[event for event in before if taken.get(event.step) != event],
             closing=done,
         )
