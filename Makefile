@@ -98,7 +98,7 @@ fuzz: $(READY)
 openstack: $(READY)
 	@command -v nova-api >/dev/null || sh tests/openstack/install.sh
 	@$(BIN)/python -W ignore -m tests.openstack.plane up
-	@$(BIN)/python -m pytest -p no:randomly tests/contract/test_openstack.py $(ARGS); status=$$?; \
+	@$(BIN)/python -m pytest -p no:randomly -n 2 tests/contract/test_openstack.py $(ARGS); status=$$?; \
 		$(BIN)/python -m tests.openstack.plane down; exit $$status
 
 clean:

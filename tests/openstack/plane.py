@@ -65,6 +65,11 @@ class Plane:
             sys.exit(
                 f"not installed: {', '.join(missing)}; sh tests/openstack/install.sh installs it, as root"
             )
+        running = [
+            path.name for path in (self.folder / "pids").glob("*") if _signal(int(path.read_text()), 0)
+        ]
+        if running:
+            sys.exit(f"running already: {', '.join(sorted(running))}")
         new = not (self.folder / "mysql").is_dir()
         for name in (
             "etc",
@@ -94,6 +99,7 @@ class Plane:
 
     def down(self) -> None:
         """Stop what is running, by the numbers written down; what keeps data last."""
+        (self.folder / "clouds.yaml").unlink(missing_ok=True)  # tests look for it
         kept = {"database", "broker"}
         for late in (False, True):
             groups = [path for path in (self.folder / "pids").glob("*") if (path.name in kept) is late]

@@ -1,24 +1,28 @@
-"""Kinds of resources where something is half made, in use, or not as it was asked for."""
+"""Networks, servers and addresses: half made, in use, or not as they were asked for."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
-from kubisnap.adapters import openstack
-from kubisnap.engine.domain.resources import Accepted, Key, Kind, Request, Server, Status
-from kubisnap.engine.errors import Busy, Conflict, Denied, Rejected, Unavailable
-from kubisnap.engine.ports import Cloud, Room
-from tests.unit.adapters.openstack.life import CLUSTER, RESOURCES, request_for
-from tests.unit.adapters.openstack.replay import PROJECT, Replay, replay
+from kubisnap.engine.domain.resources import Accepted, Key, Kind, Status
+from kubisnap.engine.errors import Conflict, Unavailable
+from kubisnap.engine.ports import Cloud
+from tests.unit.adapters.openstack.asking import (
+    COMPUTE,
+    FIREWALL,
+    IDS,
+    MARKS,
+    NETWORK,
+    OURS,
+    SERVER,
+    SUBNET,
+    asked,
+    once,
+    wanted,
+)
+from tests.unit.adapters.openstack.life import RESOURCES, request_for
+from tests.unit.adapters.openstack.replay import Replay
 
-OURS = f"project_id={PROJECT}"
-NETWORK, BALANCER, COMPUTE = "/network/v2.0", "/balancer/v2/lbaas", "/compute/v2.1"
-IDS = {key: f"id-{key.kind.value}-{key.name}".replace(".", "-") for key, _ in RESOURCES}
-SUBNET, FIREWALL = Key(Kind.SUBNET, "nodes"), Key(Kind.FIREWALL, "nodes")
-SERVER, LB = Key(Kind.SERVER, "workers-0"), Key(Kind.LOAD_BALANCER, "web")
-MARKS = f"Made by kubisnap: cluster={CLUSTER.id} of=web"
 JOINTS = "&".join(
     f"device_owner=network:{name}"
     for name in (
@@ -27,36 +31,6 @@ JOINTS = "&".join(
         "router_interface_distributed",
     )
 )
-
-
-@pytest.fixture
-def server() -> Iterator[Replay]:
-    with replay({}) as serving:
-        serving.answers[f"GET {NETWORK}/networks?router:external=true"] = once(
-            {"networks": [{"id": "outside", "name": "public"}]}
-        )
-        yield serving
-
-
-@pytest.fixture
-def cloud(server: Replay) -> Iterator[Cloud]:
-    opened = openstack.factory(server.settings)
-    yield opened
-    opened.close()
-
-
-def once(answer: object = None, status: int = 200) -> list[dict[str, Any]]:
-    return [{"status": status, "answer": answer}]
-
-
-def asked(server: Replay) -> list[str]:
-    """Return what was asked to change something."""
-    return [key for key in server.asked if not key.startswith("GET") and not key.endswith("/auth/tokens")]
-
-
-def wanted(key: Key, **changes: Any) -> Request:
-    resource = msgspec.structs.replace(dict(RESOURCES)[key], **changes)
-    return request_for(key, resource, IDS)
 
 
 # Subnets
@@ -253,141 +227,6 @@ def test_a_server_that_is_remembered_as_deleted_is_gone(server: Replay, cloud: C
     assert cloud.observe(Kind.SERVER, "v1") is None
 
 
-# Load balancers
-
-
-def balancer(server: Replay, *, status: str = "ACTIVE", tags: tuple[str, ...] = (), **more: Any) -> None:
-    told = {
-        "id": "b1",
-        "name": "web-web-7f3a9c21",
-        "provisioning_status": status,
-        "vip_address": "10.77.4.9",
-        "vip_port_id": "vip",
-        "tags": [f"cluster={CLUSTER.id}", *tags],
-        **more,
-    }
-    pool = {
-        "id": "o1",
-        "protocol": "TCP",
-        "tags": ["port=80", "target=30080"],
-        "healthmonitor_id": "h1",
-    }
-    listener = {"id": "l1", "protocol": "TCP", "protocol_port": 80, "default_pool_id": "o1"}
-    server.answers |= {
-        f"GET {BALANCER}/loadbalancers?name=web-web-7f3a9c21&{OURS}": once({"loadbalancers": [told]}),
-        f"GET {BALANCER}/loadbalancers/b1": once({"loadbalancer": told}),
-        f"GET {BALANCER}/listeners?load_balancer_id=b1": once({"listeners": [listener]}),
-        f"GET {BALANCER}/pools?loadbalancer_id=b1": once({"pools": [pool]}),
-        f"GET {NETWORK}/floatingips?port_id=vip": once({"floatingips": []}),
-        f"GET {NETWORK}/ports/vip": once({"port": {"id": "vip"}}),
-        f"POST {NETWORK}/floatingips": once({}, 201),
-        f"PUT {BALANCER}/loadbalancers/b1": once({}),
-    }
-
-
-UNFINISHED = ("state=unfinished", "subnet=n1")
-
-
-def test_a_load_balancer_gets_a_public_address_last(server: Replay, cloud: Cloud) -> None:
-    balancer(server, tags=UNFINISHED)
-    with pytest.raises(Busy) as caught:
-        cloud.create(wanted(LB))
-    assert caught.value.ambiguous
-    assert asked(server) == [f"POST {NETWORK}/floatingips"]
-    body = server.bodies[-1][1]["floatingip"]
-    assert (body["floating_network_id"], body["port_id"]) == ("outside", "vip")
-    public = {"id": "a1", "floating_ip_address": "203.0.113.5"}
-    server.answers[f"GET {NETWORK}/floatingips?port_id=vip"] = once({"floatingips": [public]})
-    assert cloud.create(wanted(LB)) == Accepted(id="b1")
-    assert "state=unfinished" not in server.bodies[-1][1]["loadbalancer"]["tags"]
-
-
-def test_a_load_balancer_whose_port_is_hidden_stays_inside(server: Replay, cloud: Cloud) -> None:
-    balancer(server, tags=UNFINISHED)
-    server.answers[f"GET {NETWORK}/ports/vip"] = once({"NeutronError": {"message": "no"}}, 404)
-    assert cloud.create(wanted(LB)) == Accepted(id="b1")
-    assert asked(server) == [f"PUT {BALANCER}/loadbalancers/b1"]
-
-
-@pytest.mark.parametrize("status", ["ACTIVE", "PENDING_CREATE", "PENDING_UPDATE"])
-def test_an_unfinished_load_balancer_is_failed(server: Replay, cloud: Cloud, status: str) -> None:
-    """Shown as being made, it would be waited for, and nobody would make the rest."""
-    balancer(server, status=status, tags=UNFINISHED)
-    seen = cloud.observe(Kind.LOAD_BALANCER, "b1")
-    assert seen is not None
-    assert (seen.status, seen.links) == (Status.FAILED, {"subnet": "n1"})
-
-
-def test_a_public_address_goes_with_its_load_balancer(server: Replay, cloud: Cloud) -> None:
-    balancer(server)
-    public = {"id": "a1", "floating_ip_address": "203.0.113.5"}
-    server.answers |= {
-        f"GET {NETWORK}/floatingips?port_id=vip": once({"floatingips": [public]}),
-        f"DELETE {NETWORK}/floatingips/a1": once(status=204),
-        f"DELETE {BALANCER}/loadbalancers/b1?cascade=true": once(status=204),
-    }
-    seen = cloud.observe(Kind.LOAD_BALANCER, "b1")
-    assert seen is not None
-    assert seen.attributes == {"ip": "203.0.113.5", "private_ip": "10.77.4.9"}
-    cloud.delete(Kind.LOAD_BALANCER, "b1")
-    assert asked(server) == [
-        f"DELETE {NETWORK}/floatingips/a1",
-        f"DELETE {BALANCER}/loadbalancers/b1?cascade=true",
-    ]
-
-
-def test_a_load_balancer_at_work_keeps_everything(server: Replay, cloud: Cloud) -> None:
-    balancer(server, status="PENDING_UPDATE")
-    for call in (
-        lambda: cloud.delete(Kind.LOAD_BALANCER, "b1"),
-        lambda: cloud.update(wanted(LB), "b1", frozenset({"forward"})),
-    ):
-        with pytest.raises(Busy) as caught:
-            call()
-        assert not caught.value.ambiguous
-    assert cloud.ready(Kind.LOAD_BALANCER, Accepted(id="b1")) is None
-    assert asked(server) == []
-
-
-def test_a_load_balancer_that_octavia_gave_up_is_rejected(server: Replay, cloud: Cloud) -> None:
-    balancer(server, status="ERROR", tags=UNFINISHED)
-    with pytest.raises(Rejected):
-        cloud.create(wanted(LB))
-    with pytest.raises(Rejected):
-        cloud.ready(Kind.LOAD_BALANCER, Accepted(id="b1"))
-
-
-def test_a_listener_of_another_protocol_is_shown(server: Replay, cloud: Cloud) -> None:
-    balancer(server)
-    told = [{"id": "l1", "protocol": "TERMINATED_HTTPS", "protocol_port": 443}]
-    server.answers[f"GET {BALANCER}/listeners?load_balancer_id=b1"] = once({"listeners": told})
-    seen = cloud.observe(Kind.LOAD_BALANCER, "b1")
-    assert seen is not None
-    assert seen.properties["forward"] == ({"port": 443, "target_port": 0, "protocol": "terminated_https"},)
-
-
-@pytest.mark.parametrize("status", ["ACTIVE", "PENDING_CREATE"])
-def test_a_server_behind_some_of_the_ports_is_failed(server: Replay, cloud: Cloud, status: str) -> None:
-    balancer(server)
-    pools = [{"id": f"o{n}", "protocol": "TCP", "tags": [f"target=3008{n}"]} for n in (0, 1)]
-    member = {
-        "id": "m1",
-        "name": "web-web.workers-0-7f3a9c21",
-        "address": "10.77.4.7",
-        "protocol_port": 30080,
-        "provisioning_status": status,
-        "tags": ["server=v1"],
-    }
-    server.answers |= {
-        f"GET {BALANCER}/pools?loadbalancer_id=b1": once({"pools": pools}),
-        f"GET {BALANCER}/pools/o0/members": once({"members": [member]}),
-        f"GET {BALANCER}/pools/o1/members": once({"members": []}),
-    }
-    seen = cloud.observe(Kind.LOAD_BALANCER_MEMBER, "b1:v1")
-    assert seen is not None
-    assert seen.status is Status.FAILED
-
-
 # Addresses
 
 
@@ -420,70 +259,3 @@ def test_an_address_that_points_elsewhere_is_not_the_assignment(server: Replay, 
     seen = cloud.observe(Kind.RESERVED_IP_ASSIGNMENT, "a1:v2")
     assert seen is not None
     assert seen.name == "web-entry-7f3a9c21"
-
-
-# The account
-
-
-def quotas(server: Replay) -> None:
-    server.services = ("compute", "network", "image")
-    absolute = {"maxTotalInstances": 10, "totalInstancesUsed": 3, "maxTotalCores": -1, "totalCoresUsed": 4}
-    details = {"router": {"limit": 5, "used": 1, "reserved": 1}, "network": {"limit": -1, "used": 0}}
-    server.answers |= {
-        f"GET {COMPUTE}/limits": once({"limits": {"absolute": absolute}}),
-        f"GET {NETWORK}/quotas/{PROJECT}/details.json": once({"quota": details}),
-    }
-
-
-def test_quotas_without_a_limit_are_no_rooms(server: Replay, cloud: Cloud) -> None:
-    quotas(server)
-    assert cloud.allowance("RegionOne").rooms == {
-        "server": Room(limit=10, used=3),
-        "network": Room(limit=5, used=2),
-    }
-
-
-def test_who_only_reads_is_told_so(server: Replay, cloud: Cloud) -> None:
-    quotas(server)
-    server.roles = ("reader",)
-    (denied,) = cloud.allowance("RegionOne").denied
-    assert "reader" in denied
-
-
-def test_quotas_that_may_not_be_asked_are_unasked(server: Replay, cloud: Cloud) -> None:
-    quotas(server)
-    refused = {"NeutronError": {"type": "AdminRequired", "message": "no"}}
-    server.trouble("/quotas/", 403, refused)
-    found = cloud.allowance("RegionOne")
-    assert "Neutron" in found.unasked[0]
-    assert set(found.rooms) == {"server"}
-    server.trouble("/limits", 401, {"error": {"message": "no"}}, times=9)
-    with pytest.raises(Denied):
-        cloud.allowance("RegionOne")
-
-
-def test_an_account_is_a_project_in_a_region(server: Replay, cloud: Cloud) -> None:
-    """What it holds elsewhere is not seen, and must not be taken for gone."""
-    quotas(server)
-    account = cloud.account()
-    assert account.id == f"{PROJECT}/RegionOne"
-    assert account.title.startswith("demo@127.0.0.1:")
-
-
-def test_another_region_is_not_here(server: Replay, cloud: Cloud) -> None:
-    with pytest.raises(Rejected):
-        cloud.allowance("RegionTwo")
-    with pytest.raises(Rejected):
-        cloud.create(wanted(Key(Kind.NETWORK, "main"), region="RegionTwo"))
-    assert asked(server) == []
-
-
-def test_what_it_is_asked_for_must_be_of_the_kind(cloud: Cloud) -> None:
-    server = dict(RESOURCES)[SERVER]
-    assert isinstance(server, Server)
-    with pytest.raises(Rejected):
-        cloud.create(request_for(Key(Kind.VOLUME, "data"), server, IDS))
-    with pytest.raises(Rejected):
-        cloud.update(wanted(SERVER), "v1", frozenset({"size"}))
-    with pytest.raises(Rejected):
-        cloud.create(request_for(SUBNET, dict(RESOURCES)[SUBNET], {}))
