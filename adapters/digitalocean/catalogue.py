@@ -39,8 +39,8 @@ PRICES = catalogue.Prices(
 # the hour is minded by waiting when a 429 says so.
 LIMITS = catalogue.Limits(parallel=32, per_second=125 / 60, burst=125, requests_for_all=8)
 
-DATED = "2026-11-27"
-"""When these prices were looked up."""
+DATED = "2025-10-01"
+"""The day that these prices are of, as they were known then; nobody has looked them up since."""
 
 RESERVED_RANGES = ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")
 """Ranges that no VPC may overlap; the page "Plan your VPC network" of DigitalOcean's documentation."""
