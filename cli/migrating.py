@@ -214,9 +214,16 @@ def _go(
                 steps=STEPS,
             )
     except KubisnapError:
-        session.tell(f"note: {plan.source.name} goes on serving as before" if not wish.retire else "")
-        session.tell(f"      kubisnap migrate {plan.source.name}      goes on from here")
+        _tell_how_it_stands(session, state, wish)
         raise
+
+
+def _tell_how_it_stands(session: Session, state: ClusterState, wish: Wish) -> None:
+    """Say whether the source serves, and the command that goes on."""
+    how = "is being taken away" if state.retired else "goes on serving as before"
+    again = f" --retire-source {wish.retire}" if wish.retire else ""
+    session.tell(f"note: {state.name} {how}")
+    session.tell(f"      kubisnap migrate {state.name}{again}      goes on from here")
 
 
 def _writer(wish: Wish, context: Context) -> Callable[[Capture], Written]:
