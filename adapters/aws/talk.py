@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from ...engine.errors import CloudError, Rejected, Unavailable
 from ...engine.ports import before_sending
+from ..transport.bodies import learn
 from .answers import failure, refusal, unexpected
 from .names import CLOUD, is_region
 from .sessions import Access
@@ -136,21 +137,9 @@ def _ask(event_name: str, **_: Any) -> None:
         before_sending()
 
 
-_learning = Lock()
-_learned: set[object] = set()
-
-
-def _learn(into: object) -> None:
-    """Let msgspec learn a type in one thread: two that meet at its first use crash the process (0.22)."""
-    if into not in _learned:
-        with _learning:
-            msgspec.json.Decoder(into)
-            _learned.add(into)
-
-
 def converted(data: object, into: type[T], *, write: bool) -> T:
     """Return an answer as a type, or raise what says that it is not one."""
-    _learn(into)
+    learn(into)
     problem: CloudError
     try:
         return msgspec.convert(data, into)

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +17,7 @@ import urllib3.exceptions
 from digitalocean.baseapi import BaseAPI
 
 from ...engine.errors import Denied, Rejected, Unavailable
+from ..transport.bodies import converted, encoded
 from ..transport.connections import Bearer, Sessions, bounded
 from ..transport.failures import Answer, clean, failure, unexpected
 from .answers import ADVICE, CLOUD, PROVIDER, refusal
@@ -75,11 +75,11 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
 
     def fetch(self, path: str, into: type[T]) -> T:
         """Return what is at a path. Raises `ResourceMissing` and the other cloud errors."""
-        return _converted(self.get_data(path), into, write=False)
+        return converted(PROVIDER, self.get_data(path), into, write=False)
 
     def send(self, method: str, path: str, body: Mapping[str, Any], into: type[T]) -> T:
         """Send a write and return the answer. After an answer that makes no sense: ambiguous."""
-        return _converted(self.get_data(path, method, body), into, write=True)
+        return converted(PROVIDER, self.get_data(path, method, body), into, write=True)
 
     def delete(self, path: str) -> None:
         """Ask for a removal."""
@@ -111,8 +111,8 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
         first_total: int | None = None
         for number in range(1, MAX_PAGES + 1):
             data = self.get_data(path, "GET", {**query, "page": str(number), "per_page": str(PAGE_SIZE)})
-            total = _converted(data, _Paged, write=False).meta.total
-            page = _converted(data.get(key) or [], list[into], write=False)  # type: ignore[valid-type]
+            total = converted(PROVIDER, data, _Paged, write=False).meta.total
+            page = converted(PROVIDER, data.get(key) or [], list[into], write=False)  # type: ignore[valid-type]
             items += page
             if first_total not in {None, total} or len(items) > total:
                 return None
@@ -162,7 +162,7 @@ class Transport(BaseAPI):  # type: ignore[misc]  # the library ships no types
     def _exchange(self, method: str, url: str, params: Mapping[str, Any] | None) -> Answer:
         read = method == "GET"
         # No body without content: the description allows none with most DELETEs.
-        body = None if read or params is None else _encoded(params)
+        body = None if read or params is None else encoded(PROVIDER, params)
         headers = {"User-Agent": _AGENT, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -191,30 +191,3 @@ class _Total(msgspec.Struct):
 
 class _Paged(msgspec.Struct):
     meta: _Total
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError as error:
-        raise Rejected(CLOUD, "the request holds text that is not Unicode") from error
-
-
-_learning = Lock()
-_learned: set[object] = set()
-
-
-def _learn(into: object) -> None:
-    """Let msgspec learn a type in one thread: two that meet at its first use crash the process (0.22)."""
-    if into not in _learned:
-        with _learning:
-            msgspec.json.Decoder(into)
-            _learned.add(into)
-
-
-def _converted(data: object, into: type[T], *, write: bool) -> T:
-    _learn(into)
-    try:
-        return msgspec.convert(data, into)
-    except msgspec.ValidationError as error:
-        raise unexpected(PROVIDER, str(error), write=write, shape=True) from error

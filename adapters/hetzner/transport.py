@@ -9,15 +9,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from threading import Lock
 from typing import Any, TypeVar
 
 import hcloud
-import msgspec
 import requests
 import urllib3.exceptions
 
 from ...engine.errors import Denied, Rejected, ResourceMissing, Unavailable
+from ..transport.bodies import converted, encoded
 from ..transport.connections import Bearer, Sessions, bounded
 from ..transport.failures import Answer, clean, failure, unexpected
 from ..transport.places import checked_end_point
@@ -80,11 +79,11 @@ class Transport(hcloud.Client):
 
     def fetch(self, path: str, into: type[T], query: Mapping[str, Any] | None = None) -> T:
         """Return what is at a path. Raises `ResourceMissing` and the other cloud errors."""
-        return _converted(self.request("GET", f"/{path}", params=query or {}), into, write=False)
+        return converted(PROVIDER, self.request("GET", f"/{path}", params=query or {}), into, write=False)
 
     def send(self, method: str, path: str, body: Mapping[str, Any], into: type[T]) -> T:
         """Send a write and return the answer. After an answer that makes no sense: ambiguous."""
-        return _converted(self._sent(method, path, body), into, write=True)
+        return converted(PROVIDER, self._sent(method, path, body), into, write=True)
 
     def make(self, path: str, body: Mapping[str, Any], into: type[T]) -> tuple[T, str]:
         """Ask for something new; return it and, as a token, the actions to follow.
@@ -96,7 +95,9 @@ class Transport(hcloud.Client):
         except ResourceMissing as error:
             message = f"it names something that is not there: {error.message}"
             raise Rejected(CLOUD, message, error.status, error.request_id) from error
-        return _converted(data, into, write=True), _converted(data, wire.Actions, write=True).token
+        return converted(PROVIDER, data, into, write=True), converted(
+            PROVIDER, data, wire.Actions, write=True
+        ).token
 
     def act(self, path: str, body: Mapping[str, Any]) -> str:
         """Ask for a change; return, as a token, the actions to follow."""
@@ -131,8 +132,8 @@ class Transport(hcloud.Client):
         for number in range(1, MAX_PAGES + 1):
             asked = {**query, "page": str(number), "per_page": str(PAGE_SIZE)}
             data = self.request("GET", f"/{path}", params=asked)
-            told = _converted(data, wire.Paged, write=False).meta.pagination
-            page = _converted(data.get(key), list[into], write=False)  # type: ignore[valid-type]
+            told = converted(PROVIDER, data, wire.Paged, write=False).meta.pagination
+            page = converted(PROVIDER, data.get(key), list[into], write=False)  # type: ignore[valid-type]
             items += page
             if told.page != number:
                 raise unexpected(PROVIDER, f"another page of {path} than asked for", write=False, shape=True)
@@ -182,7 +183,7 @@ class Transport(hcloud.Client):
                 method,
                 url,
                 params=query,
-                data=None if body is None else _encoded(body),
+                data=None if body is None else encoded(PROVIDER, body),
                 headers={"User-Agent": _AGENT, "Accept": "application/json", **content_type},
                 auth=self._bearer,
                 timeout=self._timeouts,
@@ -192,30 +193,3 @@ class Transport(hcloud.Client):
         ):
             content = bounded(PROVIDER, response, deadline, write=method != "GET")
             return Answer(response.status_code, response.headers, content)
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError as error:
-        raise Rejected(CLOUD, "the request holds text that is not Unicode") from error
-
-
-_learning = Lock()
-_learned: set[object] = set()
-
-
-def _learn(into: object) -> None:
-    """Let msgspec learn a type in one thread: two that meet at its first use crash the process (0.22)."""
-    if into not in _learned:
-        with _learning:
-            msgspec.json.Decoder(into)
-            _learned.add(into)
-
-
-def _converted(data: object, into: type[T], *, write: bool) -> T:
-    _learn(into)
-    try:
-        return msgspec.convert(data, into)
-    except msgspec.ValidationError as error:
-        raise unexpected(PROVIDER, str(error), write=write, shape=True) from error

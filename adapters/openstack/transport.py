@@ -19,6 +19,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.exceptions import ClientException, EndpointNotFound
 
 from ...engine.errors import CloudError, Denied, Rejected, Unavailable
+from ..transport.bodies import learn
 from .answers import ADVICE, CLOUD, Answer, clean, refusal, unexpected
 from .opening import secrets_of
 
@@ -251,20 +252,8 @@ def _next_marker(data: Mapping[str, Any], key: str) -> str:
     return markers[0]
 
 
-_learning = Lock()
-_learned: set[object] = set()
-
-
-def _learn(into: object) -> None:
-    """Let msgspec learn a type in one thread: two that meet at its first use crash the process (0.22)."""
-    if into not in _learned:
-        with _learning:
-            msgspec.json.Decoder(into)
-            _learned.add(into)
-
-
 def _converted(data: object, into: type[T], *, write: bool = False) -> T:
-    _learn(into)
+    learn(into)
     try:
         return msgspec.convert(data, into)
     except msgspec.ValidationError as error:

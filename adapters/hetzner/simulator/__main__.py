@@ -2,12 +2,11 @@
 
 import argparse
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from queue import SimpleQueue
 
+from ...simulation.running import serve
 from .server import BANNER, HetznerSimulator
 
 
@@ -48,17 +47,9 @@ def _banner(simulator: HetznerSimulator, projects: Sequence[tuple[str, str]]) ->
 
 
 def main(arguments: Sequence[str] | None = None, *, stop: SimpleQueue[None] | None = None) -> int:
-    """Serve until something is in `stop`, which Ctrl-C and SIGTERM put there.
-
-    A queue of this kind and no event: a signal strikes in the thread that waits, perhaps while it holds
-    the lock that telling an event would take.
-    """
+    """Serve until something is in `stop`, which Ctrl-C and SIGTERM put there."""
     options = _parser().parse_args(arguments)
     projects: list[tuple[str, str]] = options.project or [("first", "simulated-token")]
-    ended = stop or SimpleQueue[None]()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.put(None))
     simulator = HetznerSimulator(
         port=options.port,
         boot_seconds=options.boot_seconds,
@@ -68,19 +59,7 @@ def main(arguments: Sequence[str] | None = None, *, stop: SimpleQueue[None] | No
     )
     for name, token in projects:
         simulator.add_project(name, token, server_limit=options.server_limit)
-    try:
-        simulator.start()
-    except OSError as error:
-        sys.stderr.write(f"The simulator can not listen on port {options.port}: {error.strerror}.\n")
-        return 1
-    try:
-        sys.stdout.write(_banner(simulator, projects))
-        sys.stdout.flush()
-        ended.get()
-    finally:
-        simulator.stop()
-    sys.stdout.write("The simulator has stopped; all it held is gone.\n")
-    return 0
+    return serve(simulator, options.port, lambda: _banner(simulator, projects), stop)
 
 
 if __name__ == "__main__":

@@ -756,7 +756,8 @@ def test_the_agent_names_versions() -> None:
 _TOGETHER = """
 import sys, threading, types
 import msgspec
-from kubisnap.adapters.digitalocean import transport
+from kubisnap.adapters.digitalocean.answers import PROVIDER
+from kubisnap.adapters.transport import bodies
 
 sys.setswitchinterval(1e-6)
 parts = "".join(f"class Part{n}(msgspec.Struct):\\n    value: 'int | None' = None\\n" for n in range(20))
@@ -770,7 +771,7 @@ for _ in range(300):
 
     def convert():
         start.wait()
-        transport._converted({"f3": {"value": 1}}, shapes.Whole, write=False)
+        bodies.converted(PROVIDER, {"f3": {"value": 1}}, shapes.Whole, write=False)
 
     threads = [threading.Thread(target=convert) for _ in range(4)]
     [thread.start() for thread in threads]
