@@ -95,9 +95,8 @@ class Transport(hcloud.Client):
         except ResourceMissing as error:
             message = f"it names something that is not there: {error.message}"
             raise Rejected(CLOUD, message, error.status, error.request_id) from error
-        return converted(PROVIDER, data, into, write=True), converted(
-            PROVIDER, data, wire.Actions, write=True
-        ).token
+        token = converted(PROVIDER, data, wire.Actions, write=True).token
+        return converted(PROVIDER, data, into, write=True), token
 
     def act(self, path: str, body: Mapping[str, Any]) -> str:
         """Ask for a change; return, as a token, the actions to follow."""
